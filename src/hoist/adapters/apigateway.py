@@ -1,0 +1,56 @@
+"""API Gateway's management API: push to sockets that AWS, or another gateway of ours, holds.
+
+IAM      execute-api:ManageConnections on the stage
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from hoist.adapters.redis_stream import RedisEvents
+from hoist.domain.ports import Connections, Event
+
+logger = logging.getLogger(__name__)
+
+
+def client(endpoint: str) -> Any:
+    """The management API behind *endpoint*: an API Gateway stage, or one of our gateways."""
+    return boto3.client(
+        "apigatewaymanagementapi",
+        endpoint_url=endpoint,
+        config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2}),
+    )
+
+
+class ApiGatewayEvents:
+    """Numbers and keeps events in Redis, and pushes them through API Gateway."""
+
+    def __init__(self, events: RedisEvents, connections: Connections, client: Any) -> None:
+        self._events, self._connections, self._client = events, connections, client
+
+    def publish(self, events: Sequence[Event]) -> None:
+        for event, body in zip(events, self._events.numbered(events), strict=False):
+            for connection in self._connections.of_user(event.user_id):
+                if event.connection_id in (None, connection.connection_id):
+                    self._post(connection.connection_id, body)
+
+    def since(self, user_id: str, n: int, *, limit: int = 100) -> list[dict[str, Any]]:
+        return self._events.since(user_id, n, limit=limit)
+
+    def _post(self, connection_id: str, body: dict[str, Any]) -> None:
+        try:
+            self._client.post_to_connection(
+                ConnectionId=connection_id, Data=json.dumps(body).encode()
+            )
+        except self._client.exceptions.GoneException:
+            logger.info("socket is gone", extra={"connectionId": connection_id})
+        except (ClientError, BotoCoreError) as error:
+            # Told as lost, not raised: the event is in the stream, and the client asks again.
+            logger.warning("push lost", extra={"reason": repr(error)})

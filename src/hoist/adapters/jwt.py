@@ -1,0 +1,136 @@
+"""Access tokens: RS256 JWTs of one issuer, checked the same for sockets and REST.
+
+The issuer's keys are fetched once and kept, also through an outage; an unknown key id makes one
+new fetch, at most every 30 seconds. A token that was good is not checked again before it expires.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+
+from hoist.domain.errors import TokenExpired, Unauthorized, Unavailable
+from hoist.domain.model import Principal
+from hoist.domain.policy import roles_from_claim, tier_of
+from hoist.domain.ports import Clock
+
+logger = logging.getLogger(__name__)
+TOKEN_BYTES_MAX = 8192
+REFETCH_SECONDS, REFRESH_SECONDS = 30, 3600
+VERIFIED_MAX = 10_000
+REFUSAL = "this token opens nothing here; log in again"
+
+
+def fetch_jwks(issuer: str) -> dict[str, Any]:
+    """The issuer's key set, through its discovery document."""
+    discovery = _fetch(issuer.rstrip("/") + "/.well-known/openid-configuration")
+    return _fetch(discovery["jwks_uri"])
+
+
+def _fetch(url: str) -> dict[str, Any]:
+    with urllib.request.urlopen(url, timeout=1.5) as answer:
+        return dict(json.loads(answer.read(150_000)))
+
+
+class JwtVerifier:
+    def __init__(
+        self,
+        issuer: str,
+        audience: str,
+        roles_claim: str,
+        clock: Clock,
+        fetch: Callable[[str], dict[str, Any]] = fetch_jwks,
+    ) -> None:
+        self._issuer, self._audience, self._roles_claim = issuer, audience, roles_claim
+        self._clock, self._fetch = clock, fetch
+        self._lock = threading.Lock()
+        self._keys: dict[str, Any] = {}
+        self._fetched_at = self._tried_at = -1e9
+        self._verified: dict[str, Principal] = {}
+
+    def verify(self, token: str) -> Principal:
+        now = self._clock() / 1000
+        known = self._verified.get(token)
+        if known and now < known.expires_at:
+            return known
+        principal = self._principal(self._claims(token, now), now)
+        if len(self._verified) >= VERIFIED_MAX:
+            self._verified.clear()
+        self._verified[token] = principal
+        return principal
+
+    def ready(self) -> None:
+        """Raises ``Unavailable`` when no key of the issuer is known and none can be fetched."""
+        if not self._keys:
+            self._refresh(self._clock() / 1000)
+        if not self._keys:
+            raise Unavailable("the issuer's keys are not known yet")
+
+    def _claims(self, token: str, now: float) -> dict[str, Any]:
+        if len(token) > TOKEN_BYTES_MAX:
+            raise Unauthorized(REFUSAL)
+        try:
+            header = jwt.get_unverified_header(token)
+            if header.get("alg") != "RS256" or "crit" in header:
+                raise Unauthorized(REFUSAL)
+            key = self._key(header.get("kid"), now)
+            # Times are ours to judge, by the clock that was passed in.
+            options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
+            return dict(
+                jwt.decode(
+                    token,
+                    key,
+                    algorithms=["RS256"],
+                    audience=self._audience,
+                    issuer=self._issuer,
+                    options=options | {"require": ["exp", "iss", "aud", "sub"]},
+                )
+            )
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+            raise Unauthorized(REFUSAL) from error
+
+    def _principal(self, claims: dict[str, Any], now: float) -> Principal:
+        expires, begins, subject = claims["exp"], claims.get("nbf", 0), claims["sub"]
+        if type(expires) is not int or type(begins) is not int or not isinstance(subject, str):
+            raise Unauthorized(REFUSAL)
+        if not subject or begins > now or "nonce" in claims:
+            raise Unauthorized(REFUSAL)
+        if expires <= now:
+            raise TokenExpired("this token has expired; log in again")
+        roles = roles_from_claim(claims.get(self._roles_claim))
+        return Principal(subject, tier_of(roles), roles, expires)
+
+    def _key(self, kid: Any, now: float) -> Any:
+        if not isinstance(kid, str):
+            raise Unauthorized(REFUSAL)
+        is_stale = now - self._fetched_at > REFRESH_SECONDS
+        if (kid not in self._keys or is_stale) and now - self._tried_at >= REFETCH_SECONDS:
+            self._refresh(now)
+        if kid not in self._keys:
+            if not self._keys:
+                self._refresh(now)
+            if kid not in self._keys:
+                raise Unauthorized(REFUSAL)
+        return self._keys[kid]
+
+    def _refresh(self, now: float) -> None:
+        """Keeps the keys it has when the issuer does not answer."""
+        with self._lock:
+            if self._keys and now - self._tried_at < REFETCH_SECONDS:
+                return
+            self._tried_at = now
+            try:
+                found = jwt.PyJWKSet.from_dict(self._fetch(self._issuer))
+            except (OSError, ValueError, KeyError, jwt.PyJWTError) as error:
+                logger.warning("issuer's keys not fetched", extra={"reason": repr(error)})
+                return
+            self._keys = {
+                key.key_id: key.key for key in found.keys if key.key_id and key.key_type == "RSA"
+            }
+            self._fetched_at = now

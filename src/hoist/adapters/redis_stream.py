@@ -1,0 +1,151 @@
+"""Redis as the users' numbered event streams, and as the wire to the gateways that hold sockets.
+
+Each user has a stream (kept for a day, a thousand events) and a channel of the same name. Numbers
+come from the stream's own ids, so they grow even after Redis lost everything.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import redis
+
+from hoist.adapters.redis_state import Guard
+from hoist.domain.ports import Event
+
+logger = logging.getLogger(__name__)
+KEPT_SECONDS, KEPT_EVENTS = 24 * 3600, 1000
+SUBSCRIBE_SECONDS_MAX = 1.0
+SEQUENCES = 1000  # events of one user within one millisecond that keep numbers of their own
+
+PUBLISH = """
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'e', ARGV[2], 'c', ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+redis.call('PUBLISH', KEYS[1], id .. ' ' .. ARGV[1] .. ' ' .. ARGV[2])
+return id
+"""
+
+
+class RedisEvents:
+    def __init__(self, client: Any, guard: Guard) -> None:
+        self._redis, self._guard = client, guard
+        self._publish = client.register_script(PUBLISH)
+
+    def publish(self, events: Sequence[Event]) -> None:
+        self.numbered(events)
+
+    def numbered(self, events: Sequence[Event]) -> list[dict[str, Any]]:
+        """As ``publish``; returns the bodies with their ``n``, or none when Redis is away."""
+
+        def ask() -> list[bytes]:
+            pipeline = self._redis.pipeline(transaction=False)
+            for event in events:
+                text = json.dumps(event.body)
+                arguments = [event.connection_id or "-", text, KEPT_EVENTS, KEPT_SECONDS]
+                self._publish(keys=[_stream(event.user_id)], args=arguments, client=pipeline)
+            return list(pipeline.execute())
+
+        ids = self._guard(ask, []) if events else []
+        pairs = zip(ids, events, strict=False)
+        return [{**event.body, "n": _number(stream_id)} for stream_id, event in pairs]
+
+    def since(self, user_id: str, n: int, *, limit: int = 100) -> list[dict[str, Any]]:
+        after = f"({n // SEQUENCES}-{n % SEQUENCES}"
+        rows = self._guard(
+            lambda: list(self._redis.xrange(_stream(user_id), min=after, count=limit)), []
+        )
+        return [{**json.loads(fields[b"e"]), "n": _number(stream_id)} for stream_id, fields in rows]
+
+
+class EventFeed:
+    """What a gateway hears: the channels of the users who have sockets there."""
+
+    def __init__(self, client: Any) -> None:
+        self._redis = client
+        self._wanted: Counter[str] = Counter()
+        self._confirmed: dict[str, threading.Event] = {}
+        self._lock = threading.Lock()
+        self._pubsub: Any = None
+        self._stopping = threading.Event()
+
+    def add(self, user_id: str) -> None:
+        """Hear *user_id* from now on; returns when Redis confirmed it, or after a second."""
+        channel = _stream(user_id)
+        with self._lock:
+            self._wanted[channel] += 1
+            confirmed = self._confirmed.setdefault(channel, threading.Event())
+            if self._wanted[channel] == 1:
+                self._send("subscribe", channel)
+        confirmed.wait(SUBSCRIBE_SECONDS_MAX)
+
+    def remove(self, user_id: str) -> None:
+        channel = _stream(user_id)
+        with self._lock:
+            self._wanted[channel] -= 1
+            if self._wanted[channel] <= 0:
+                del self._wanted[channel]
+                self._confirmed.pop(channel, None)
+                self._send("unsubscribe", channel)
+
+    def run(self, deliver: Callable[[dict[str, Any]], None]) -> None:
+        """Hand every event to *deliver* until ``stop``; reconnects by itself."""
+        while not self._stopping.is_set():
+            try:
+                pubsub = self._redis.pubsub()
+                pubsub.subscribe("hoist:feed")  # keeps the connection open with no users yet
+                with self._lock:
+                    self._pubsub = pubsub
+                    for channel in self._wanted:
+                        self._send("subscribe", channel)
+                while not self._stopping.is_set():
+                    message = pubsub.get_message(timeout=1.0)
+                    if message:
+                        self._handle(message, deliver)
+            except (redis.RedisError, OSError, ValueError) as error:
+                logger.warning("event feed lost", extra={"reason": repr(error)})
+                with self._lock:
+                    self._pubsub = None
+                    for confirmed in self._confirmed.values():
+                        confirmed.clear()
+                self._stopping.wait(0.5)
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def _handle(self, message: dict[str, Any], deliver: Callable[[dict[str, Any]], None]) -> None:
+        channel = message["channel"].decode()
+        if message["type"] == "subscribe":
+            if confirmed := self._confirmed.get(channel):
+                confirmed.set()
+        elif message["type"] == "message":
+            stream_id, connection_id, text = message["data"].split(b" ", 2)
+            deliver(
+                {
+                    "userId": channel.removeprefix("hoist:{").removesuffix("}:events"),
+                    "connectionId": None if connection_id == b"-" else connection_id.decode(),
+                    "body": {**json.loads(text), "n": _number(stream_id)},
+                }
+            )
+
+    def _send(self, verb: str, channel: str) -> None:
+        """Under the lock: two commands must not share a write. A lost one is sent on reconnect."""
+        if self._pubsub is None:
+            return
+        try:
+            getattr(self._pubsub, verb)(channel)
+        except (redis.RedisError, OSError) as error:
+            logger.warning("subscription waits", extra={"reason": repr(error)})
+
+
+def _stream(user_id: str) -> str:
+    return f"hoist:{{{user_id}}}:events"
+
+
+def _number(stream_id: bytes) -> int:
+    milliseconds, _, sequence = stream_id.partition(b"-")
+    return int(milliseconds) * SEQUENCES + min(int(sequence), SEQUENCES - 1)

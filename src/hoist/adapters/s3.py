@@ -1,0 +1,91 @@
+"""Files in S3, or in anything that speaks its API.
+
+IAM      s3:PutObject, s3:GetObject on the bucket's objects
+Needs    a CORS rule on the bucket when browsers upload
+Not here multipart: one signed PUT carries at most 5 GiB
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+from urllib.parse import quote
+
+from botocore.exceptions import ClientError
+
+from hoist.adapters.aws import temporary_failures
+from hoist.domain.model import FileRecord, StoredObject
+from hoist.domain.ports import Clock, SignedRequest
+
+# What a browser may show by itself. Anything else, and anything that can run scripts in our
+# name (HTML, SVG, XML, PDF with actions), goes out as bytes without a meaning.
+HARMLESS = re.compile(r"(image/(png|jpeg|gif|webp)|text/plain|audio/[\w.+-]+|video/[\w.+-]+)")
+
+
+class S3Objects:
+    def __init__(self, client: Any, signer: Any, bucket: str, clock: Clock) -> None:
+        self._client = client
+        self._signer = signer  # knows the endpoint that clients reach; signs, never connects
+        self._bucket = bucket
+        self._clock = clock
+
+    def sign_put(self, record: FileRecord, *, expires_seconds: int) -> SignedRequest:
+        file = record.file
+        params = {
+            "Bucket": self._bucket,
+            "Key": record.s3_key,
+            # Signed, so that storage itself refuses another size or type, and a second PUT.
+            "ContentLength": file.size,
+            "ContentType": file.content_type,
+            "IfNoneMatch": "*",
+        }
+        headers = {
+            "Content-Length": str(file.size),
+            "Content-Type": file.content_type,
+            "If-None-Match": "*",
+        }
+        if file.checksum_sha256:
+            params["ChecksumSHA256"] = file.checksum_sha256
+            headers["x-amz-checksum-sha256"] = file.checksum_sha256
+        url = self._signer.generate_presigned_url("put_object", params, expires_seconds)
+        return SignedRequest("PUT", url, headers, self._clock() + expires_seconds * 1000)
+
+    def sign_get(self, record: FileRecord, *, expires_seconds: int) -> str:
+        kind = record.file.content_type
+        params = {
+            "Bucket": self._bucket,
+            "Key": record.s3_key,
+            "ResponseContentDisposition": content_disposition(record.file.name),
+            "ResponseContentType": kind if HARMLESS.fullmatch(kind) else "application/octet-stream",
+        }
+        return str(self._signer.generate_presigned_url("get_object", params, expires_seconds))
+
+    def head(self, key: str) -> StoredObject | None:
+        try:
+            with temporary_failures("the object store"):
+                found = self._client.head_object(
+                    Bucket=self._bucket, Key=key, ChecksumMode="ENABLED"
+                )
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
+                return None
+            raise
+        return StoredObject(
+            size=found["ContentLength"],
+            etag=found["ETag"].strip('"'),
+            stored_at_ms=int(found["LastModified"].timestamp() * 1000),
+            checksum_sha256=found.get("ChecksumSHA256"),
+        )
+
+    def ready(self) -> None:
+        """Raises ``Unavailable`` when the bucket cannot be reached."""
+        with temporary_failures("the object store"):
+            self._client.head_bucket(Bucket=self._bucket)
+
+
+def content_disposition(name: str) -> str:
+    """``attachment`` with *name* in both forms of RFC 6266; nothing in it can end the header."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    plain = re.sub(r"[^\w .()+-]", "_", plain).strip() or "download"
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -1,0 +1,61 @@
+"""The command and its options; every subcommand is added here."""
+
+from __future__ import annotations
+
+import click
+
+from hoist.cli.context import Context
+from hoist.cli.files import download, ls, status
+from hoist.cli.login import login, logout, whoami
+from hoist.cli.problems import TellingGroup
+from hoist.cli.shells import completion
+from hoist.cli.upload import upload
+
+EPILOG = """\b
+Exit codes:
+  0  done
+  1  refused or failed
+  2  wrong usage
+  3  not logged in
+  4  nothing answers
+  5  some of the files failed
+
+Data goes to stdout, everything else to stderr."""
+
+
+@click.group(
+    cls=TellingGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.option(
+    "--url",
+    envvar="HOIST_URL",
+    default="http://127.0.0.1:4500,http://127.0.0.1:4501",
+    show_default=True,
+    show_envvar=True,
+    help="The gateways, comma separated; the next one is used when one fails.",
+)
+@click.option(
+    "--issuer",
+    envvar="HOIST_ISSUER",
+    default="http://127.0.0.1:4503/",
+    show_default=True,
+    show_envvar=True,
+    help="Who logs you in.",
+)
+@click.option(
+    "--audience",
+    envvar="HOIST_AUDIENCE",
+    default="https://api.hoist.local",
+    show_default=True,
+    show_envvar=True,
+    help="What the tokens are for.",
+)
+@click.version_option(package_name="hoist")
+@click.pass_context
+def main(context: click.Context, url: str, issuer: str, audience: str) -> None:
+    """Upload files to Hoist, list them and get them back."""
+    context.obj = Context(url, issuer, audience)
+
+
+for command in (login, logout, whoami, upload, status, ls, download, completion):
+    main.add_command(command)

@@ -1,0 +1,58 @@
+"""What people and programs read: tables on a terminal, tab separated lines in a pipe, JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def say(line: str) -> None:
+    """Tell the person, not the program: stderr."""
+    click.echo(line, err=True)
+
+
+def print_json(data: Any) -> None:
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def print_facts(facts: Sequence[tuple[str, object]]) -> None:
+    """One ``name: value`` line each."""
+    width = max(len(name) for name, _ in facts)
+    for name, value in facts:
+        click.echo(f"{name + ':':<{width + 1}} {printable(str(value))}")
+
+
+def print_rows(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table on a terminal; in a pipe one line per row, its cells separated by tabs."""
+    cells = [[printable(str(cell)) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        for row in cells:
+            click.echo("\t".join(row))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in cells:
+        table.add_row(*map(Text, row))
+    Console().print(table)
+
+
+def printable(text: str) -> str:
+    """*text* without what moves cursors or fakes lines: names are chosen by whoever uploads."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def size_words(size: int) -> str:
+    """``64.0 MB``: decimal units, as storage is sold and billed."""
+    amount, units = float(size), ["B", "kB", "MB", "GB"]
+    while amount >= 1000 and len(units) > 1:
+        amount /= 1000
+        units.pop(0)
+    return f"{amount:.1f} {units[0]}" if units[0] != "B" else f"{size} B"

@@ -1,0 +1,60 @@
+"""What went wrong in one line that says what to do, and the exit code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from hoist.client import HoistProblem, Unreachable
+
+FAILED, NOT_LOGGED_IN, UNREACHABLE, PARTLY_FAILED = 1, 3, 4, 5
+_LOGIN_ERRORS = ("invalid_grant", "access_denied")
+
+
+class Failure(click.ClickException):
+    """Shown as one line on stderr; the process ends with *exit_code*."""
+
+    def __init__(self, message: str, exit_code: int = FAILED) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc]  # click reads it from the instance
+
+
+class TellingGroup(click.Group):
+    """Turns what the client and the system raise into a ``Failure``."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except HoistProblem as problem:
+            raise Failure(explain(problem), exit_code_of(problem)) from problem
+        except OSError as error:
+            raise Failure(explain_system(error)) from error
+
+
+def exit_code_of(problem: HoistProblem) -> int:
+    if isinstance(problem, Unreachable):
+        return UNREACHABLE
+    return NOT_LOGGED_IN if problem.status == 401 else FAILED
+
+
+def explain(problem: HoistProblem) -> str:
+    """*problem* for a person, with the next step where there is one."""
+    detail = problem.detail.rstrip(".")
+    if isinstance(problem, Unreachable):
+        if detail.startswith(("no gateway", "the issuer")):
+            return f"{detail}: start the stack with `make up`, or set HOIST_URL and HOIST_ISSUER"
+        return f"{detail}: try again, with the same --message-id if you gave one"
+    if problem.status == 401 and problem.code not in _LOGIN_ERRORS:
+        return f"{detail}: run `hoist login`"
+    if problem.code == "file_too_large" and "premiumLimit" in problem.members:
+        return f"{detail} (premium: {problem.members['premiumLimit']} bytes)"
+    if problem.code == "not_confirmed":
+        return f"{detail}: look again with `hoist status`"
+    return f"{detail} ({problem.code})"
+
+
+def explain_system(error: OSError) -> str:
+    """What the operating system refused, and where."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"

@@ -1,0 +1,26 @@
+"""The client library: upload, follow, list and download, over a WebSocket or REST."""
+
+from hoist.client.api import Client
+from hoist.client.issuer import Issuer
+from hoist.client.problems import HoistProblem, NotLoggedIn, Unreachable
+from hoist.client.tokens import MemoryStore, Session, StaticToken, Tokens, TokenSource
+from hoist.client.uploads import Upload
+from hoist.client.views import File, FilePage, Me, UploadView
+
+__all__ = [
+    "Client",
+    "File",
+    "FilePage",
+    "HoistProblem",
+    "Issuer",
+    "Me",
+    "MemoryStore",
+    "NotLoggedIn",
+    "Session",
+    "StaticToken",
+    "TokenSource",
+    "Tokens",
+    "Unreachable",
+    "Upload",
+    "UploadView",
+]

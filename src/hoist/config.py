@@ -1,0 +1,61 @@
+"""Settings, read once from the environment. An unknown HOIST_ name is refused."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting as HOIST_<NAME>. AWS endpoints and credentials are boto3's own variables."""
+
+    kafka_bootstrap: str
+    redis_url: str
+    bucket: str
+    table: str
+    bucket_events_queue: str
+    issuer: str
+    audience: str
+    cursor_secret: str
+    roles_claim: str = "https://hoist.local/roles"
+    origins: str = ""  # browsers' origins that may open sockets, comma separated
+    s3_public_endpoint: str = ""  # what clients can reach, where it differs from AWS_ENDPOINT_URL
+    tiers_file: str = ""  # replaces src/hoist/tiers.json
+    push: str = ""  # https://… of an API Gateway stage; empty: our own gateways, through Redis
+    topic_prefix: str = ""
+    listen: str = "127.0.0.1:4500"
+    gateway_id: str = socket.gethostname()
+    gateway_url: str = "http://127.0.0.1:4500"
+    janitor_seconds: int = 15
+    grace_seconds: int = 60  # after a URL's end, before the janitor looks
+    log_level: str = "INFO"
+    url: str = ""  # for clients only: the gateways, comma separated
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Raises ``SystemExit`` naming what is unknown, missing or not a number."""
+        given = {
+            name.removeprefix("HOIST_").lower(): value
+            for name, value in environ.items()
+            if name.startswith("HOIST_")
+        }
+        known = {field.name: field for field in fields(cls)}
+        if unknown := given.keys() - known.keys():
+            raise SystemExit(f"unknown setting: {_names(unknown)} (see docs/settings.md)")
+        required = [name for name in list(known)[:8] if name not in given]
+        if required:
+            raise SystemExit(
+                f"missing setting: {_names(required)}; "
+                "`make status` prints them all with: python -m emulation.native status -o env"
+            )
+        for name in ("janitor_seconds", "grace_seconds"):
+            if name in given and not given[name].isdigit():
+                raise SystemExit(f"{_names([name])} is a whole number of seconds")
+        return cls(**{n: int(v) if n.endswith("_seconds") else v for n, v in given.items()})
+
+
+def _names(names: object) -> str:
+    assert isinstance(names, set | list | frozenset)
+    return ", ".join(f"HOIST_{name.upper()}" for name in sorted(names))

@@ -1,0 +1,1 @@
+"""The edge: Flask and flask-sock, in the place of API Gateway."""

@@ -1,0 +1,144 @@
+"""A WebSocket that survives hostile and slow peers; flask-sock's own does not (DESIGN section 6).
+
+Whole frames only, one writer at a time, a write that stalls ends the socket, input waits in the
+peer's own buffers when nobody reads it here, and API Gateway's limits hold: text only, 32 KiB a
+frame, 128 KiB a message, no compression.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import simple_websocket
+from simple_websocket import ConnectionClosed
+from wsproto.events import (
+    AcceptConnection,
+    BytesMessage,
+    CloseConnection,
+    Ping,
+    Pong,
+    Request,
+    TextMessage,
+)
+from wsproto.utilities import LocalProtocolError
+
+FRAME_BYTES_MAX, MESSAGE_BYTES_MAX = 32 * 1024, 128 * 1024
+WAITING_MAX = 64
+WRITE_SECONDS_MAX = 10.0
+UNSUPPORTED, TOO_BIG = 1003, 1009
+
+__all__ = ["ConnectionClosed", "SafeServer"]
+
+
+class _WholeFrames:
+    """A socket that sends all or fails, and reads only while there is room for what comes."""
+
+    def __init__(self, inner: Any, waiting: list[str]) -> None:
+        self._inner, self._waiting = inner, waiting
+        self._writing = threading.Lock()
+        self.room = threading.Event()
+        # Reads happen only after a select said that there is data, so this bounds the writes.
+        inner.settimeout(WRITE_SECONDS_MAX)
+
+    def send(self, data: bytes) -> int:
+        with self._writing:
+            self._inner.sendall(data)
+        return len(data)
+
+    def recv(self, size: int) -> bytes:
+        while len(self._waiting) >= WAITING_MAX:
+            self.room.clear()
+            if len(self._waiting) >= WAITING_MAX:
+                self.room.wait()
+        return bytes(self._inner.recv(size))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+class SafeServer(simple_websocket.Server):  # type: ignore[misc]
+    """Takes the place of ``simple_websocket.Server`` in flask-sock."""
+
+    def handshake(self) -> None:
+        # Here and not later: the base class starts its reader right after the handshake.
+        self.sock = _WholeFrames(self.sock, self.input_buffer)
+        self._parts: list[str] = []
+        self._frame_bytes = self._message_bytes = 0
+        self._sending = threading.RLock()
+        super().handshake()
+
+    def send(self, data: str) -> None:
+        with self._sending:
+            super().send(data)
+
+    def receive(self, timeout: float | None = None) -> str | None:
+        """The next message, or None after *timeout* seconds. Raises ``ConnectionClosed``."""
+        message: str | None = super().receive(timeout)
+        self.sock.room.set()
+        return message
+
+    def close(self, reason: int | None = None, message: str | None = None) -> None:
+        """Say goodbye with *reason*; a second call, or a peer that is gone, is no error."""
+        try:
+            super().close(reason, message)
+        except (ConnectionClosed, OSError, LocalProtocolError):
+            self.connected = False
+        self.event.set()
+        self.sock.room.set()
+
+    def _handle_events(self) -> bool:
+        try:
+            return all(self._handle(event) for event in self.ws.events())
+        except LocalProtocolError:
+            return self._ended()
+
+    def _handle(self, event: Any) -> bool:
+        """Whether the connection goes on."""
+        if isinstance(event, TextMessage):
+            return self._take(event)
+        if isinstance(event, BytesMessage):
+            return self._refuse(UNSUPPORTED, "text frames only")
+        if isinstance(event, Ping):
+            self._answer(event.response())
+        elif isinstance(event, Pong):
+            self.pong_received = True
+        elif isinstance(event, Request):
+            self.subprotocol = self.choose_subprotocol(event)
+            self._answer(AcceptConnection(subprotocol=self.subprotocol))
+        elif isinstance(event, CloseConnection):
+            self.close_reason, self.close_message = event.code, event.reason
+            self._answer(event.response())
+            return self._ended()
+        return True
+
+    def _take(self, event: TextMessage) -> bool:
+        size = len(event.data.encode())
+        self._frame_bytes += size
+        self._message_bytes += size
+        if self._frame_bytes > FRAME_BYTES_MAX:
+            return self._refuse(TOO_BIG, "a frame has at most 32 KiB")
+        if self._message_bytes > MESSAGE_BYTES_MAX:
+            return self._refuse(TOO_BIG, "a message has at most 128 KiB")
+        self._parts.append(event.data)
+        if event.frame_finished:
+            self._frame_bytes = 0
+        if event.message_finished:
+            self.input_buffer.append("".join(self._parts))
+            self._parts, self._message_bytes = [], 0
+            self.event.set()
+        return True
+
+    def _refuse(self, code: int, reason: str) -> bool:
+        self.close_reason, self.close_message = code, reason
+        self._answer(CloseConnection(code, reason))
+        return self._ended()
+
+    def _answer(self, event: Any) -> None:
+        with self._sending:
+            self.sock.send(self.ws.send(event))
+
+    def _ended(self) -> bool:
+        self.connected = False
+        self.event.set()
+        return False

@@ -1,0 +1,81 @@
+"""Kafka topics as Lambda sees them (AWS-CONTRACTS section 3): one function per consumer group.
+
+Each takes an MSK or self-managed Kafka event and returns ``batchItemFailures`` in Kafka's object
+form: the first record of each partition to deliver again.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hoist import wiring
+from hoist.domain.messages import (
+    GROUPS,
+    METADATA_GROUP,
+    envelope_from_json,
+    metadata_event_from_json,
+)
+from hoist.pipeline.delivery import Received
+
+
+def upload_premium(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """hoist.ingest.premium: sign an upload URL for each request."""
+    return _upload(event, "premium")
+
+
+def upload_basic(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """hoist.ingest.basic: sign an upload URL for each request."""
+    return _upload(event, "basic")
+
+
+def metadata(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """hoist.metadata: keep the record of each file."""
+    services = wiring.services()
+    delivery = services.delivery(METADATA_GROUP)
+    return _failures(
+        delivery.run(list(received(event)), metadata_event_from_json, services.apply_metadata)
+    )
+
+
+def _upload(event: Mapping[str, Any], lane: str) -> dict[str, Any]:
+    services = wiring.services()
+    delivery = services.delivery(GROUPS[lane])
+    return _failures(
+        delivery.run(list(received(event)), envelope_from_json, services.grant_uploads)
+    )
+
+
+def received(event: Mapping[str, Any]) -> Iterator[Received]:
+    """The records of a Kafka event, in partition order, bytes as they were produced."""
+    for records in event["records"].values():
+        for record in records:
+            value = record.get("value")
+            key = record.get("key")
+            yield Received(
+                topic=record["topic"],
+                partition=record["partition"],
+                offset=record["offset"],
+                key=base64.b64decode(key) if key is not None else None,
+                value=base64.b64decode(value) if value is not None else None,
+                headers=tuple(
+                    # Lambda gives header bytes as signed numbers, which bytes() refuses.
+                    (name, bytes(byte & 0xFF for byte in numbers))
+                    for header in record.get("headers") or ()
+                    for name, numbers in header.items()
+                ),
+            )
+
+
+def _failures(records: list[Received]) -> dict[str, Any]:
+    lowest: dict[str, int] = {}
+    for record in records:
+        partition = f"{record.topic}-{record.partition}"
+        lowest[partition] = min(record.offset, lowest.get(partition, record.offset))
+    return {
+        "batchItemFailures": [
+            {"itemIdentifier": {"partition": partition, "offset": offset}}
+            for partition, offset in lowest.items()
+        ]
+    }

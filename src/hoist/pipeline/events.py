@@ -1,0 +1,94 @@
+"""What the steps say, to clients and to the log: one function per shape, so all say it alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hoist.domain.errors import HoistError
+from hoist.domain.messages import Envelope, FileExpired, FileRequested, FileStored, iso
+from hoist.domain.model import FileRecord
+from hoist.domain.ports import Event, Message, SignedRequest
+from hoist.telemetry import trace_headers
+
+
+def trace_members(trace_id: str) -> dict[str, str]:
+    """The trace in both forms, as members of a frame."""
+    headers = trace_headers(trace_id)
+    return {"traceparent": headers["traceparent"], "xAmznTraceId": headers["X-Amzn-Trace-Id"]}
+
+
+def message(
+    topic: str,
+    content: Envelope | FileRequested | FileStored | FileExpired,
+    trace_id: str,
+) -> Message:
+    """*content* for *topic*, keyed by its user, with the trace in both forms as headers."""
+    headers = [(name, value.encode()) for name, value in trace_headers(trace_id).items()]
+    return Message(topic, content.user_id, content.to_json(), headers)
+
+
+def event(
+    name: str,
+    user_id: str,
+    *,
+    at_ms: int,
+    trace_id: str,
+    connection_id: str | None = None,
+    **members: Any,
+) -> Event:
+    """An event for *user_id*; with *connection_id* only that socket hears it live."""
+    body = {"event": name, "at": iso(at_ms), **members, **trace_members(trace_id)}
+    return Event(user_id, body, connection_id)
+
+
+def error_view(error: HoistError) -> dict[str, Any]:
+    """*error* as a JSON object, the same in frames, problems and kept answers."""
+    return {
+        "code": error.code,
+        "detail": str(error),
+        "status": error.status,
+        "retriable": error.retriable,
+        **error.details(),
+    }
+
+
+def stored_refusal(record: FileRecord) -> dict[str, Any]:
+    """Why storage's object was not what *record* announced."""
+    return {
+        "code": "content_differs",
+        "detail": record.reason or "what was stored is not what was announced",
+        "status": 409,
+        "retriable": False,
+    }
+
+
+def signed_view(signed: SignedRequest) -> dict[str, Any]:
+    return {
+        "method": signed.method,
+        "url": signed.url,
+        "headers": dict(signed.headers),
+        "expiresAt": iso(signed.expires_at_ms),
+    }
+
+
+def file_view(record: FileRecord, download_url: str | None = None) -> dict[str, Any]:
+    """A file as clients see it; members that do not apply are absent."""
+    found = record.stored
+    members = {
+        "fileId": record.file_id,
+        "messageId": record.message_id,
+        "name": record.file.name,
+        "size": record.file.size,
+        "contentType": record.file.content_type,
+        "visibility": record.file.visibility.value,
+        "status": record.status.value,
+        "createdAt": iso(record.created_at_ms),
+        "storedAt": iso(found.stored_at_ms) if found else None,
+        "checksumSha256": record.file.checksum_sha256,
+        "etag": found.etag if found else None,
+        "s3Key": record.s3_key,
+        "reason": record.reason,
+        "downloadUrl": download_url,
+        "traceId": record.trace.get("id"),
+    }
+    return {name: value for name, value in members.items() if value is not None}

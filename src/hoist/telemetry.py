@@ -1,0 +1,84 @@
+"""One trace through frames, Kafka headers and log lines, in W3C and X-Ray form; JSON logs.
+
+The trace id is an X-Ray one (epoch seconds first), so that both forms name the same trace.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from pythonjsonlogger.json import JsonFormatter
+
+TRACEPARENT, XRAY = "traceparent", "X-Amzn-Trace-Id"
+_W3C = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+_XRAY = re.compile(r"Root=1-([0-9a-f]{8})-([0-9a-f]{24})(?:;Parent=([0-9a-f]{16}))?")
+_current: ContextVar[str | None] = ContextVar("trace_id", default=None)
+
+
+def new_trace() -> str:
+    """A trace id of 32 hex digits whose first 8 are the time, as X-Ray requires."""
+    return f"{int(time.time()):08x}{secrets.token_hex(12)}"
+
+
+def trace_headers(trace_id: str) -> dict[str, str]:
+    """*trace_id* in both forms, with a fresh span id: what every hop passes on."""
+    span = secrets.token_hex(8)
+    return {
+        TRACEPARENT: f"00-{trace_id}-{span}-01",
+        XRAY: f"Root=1-{trace_id[:8]}-{trace_id[8:]};Parent={span};Sampled=1",
+    }
+
+
+def trace_of(headers: Mapping[str, str] | Iterable[tuple[str, bytes | str]]) -> str | None:
+    """The trace id that *headers* carry in either form, or None when they carry none."""
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    for name, value in pairs:
+        text = value.decode("latin-1") if isinstance(value, bytes) else value
+        if name.lower() == TRACEPARENT and (match := _W3C.fullmatch(text)):
+            return match[1]
+        if name.lower() == XRAY.lower() and (match := _XRAY.match(text)):
+            return match[1] + match[2]
+    return None
+
+
+def bind(trace_id: str | None) -> None:
+    """Let every log line of this thread, until the next call, carry *trace_id*."""
+    _current.set(trace_id)
+
+
+def configure_logging(service: str, level: str = "INFO") -> None:
+    """JSON lines on stderr: time, level, service, message, traceId and what the caller adds."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Line(service))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    logging.getLogger("kafka").setLevel(logging.WARNING)
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+
+
+class _Line(JsonFormatter):
+    def __init__(self, service: str) -> None:
+        super().__init__("%(message)s")
+        self._service = service
+
+    def add_fields(
+        self,
+        log_data: dict[str, Any],
+        record: logging.LogRecord,
+        message_dict: dict[str, Any],
+    ) -> None:
+        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        log_data["time"] = f"{at}.{int(record.msecs):03d}Z"
+        log_data["level"] = record.levelname
+        log_data["service"] = self._service
+        super().add_fields(log_data, record, message_dict)
+        if trace_id := _current.get():
+            log_data.setdefault("traceId", trace_id)

@@ -1,0 +1,1 @@
+"""Event sources: pollers that feed the lambdas the exact events AWS would."""

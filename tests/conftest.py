@@ -1,0 +1,78 @@
+"""Real engines and a whole stack for the tests, on ports of their own beside a running one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from emulation.native.stack import Stack
+from hoist import telemetry
+
+TEST_PORT_BASE = int(os.environ.get("TEST_PORT_BASE", "14500"))
+
+
+@dataclass
+class Running:
+    """A started stack, and the little a test wants of it."""
+
+    stack: Stack
+    settings: dict[str, str]
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def urls(self) -> list[str]:
+        return self.settings["HOIST_URL"].split(",")
+
+    @property
+    def url(self) -> str:
+        return self.urls[0]
+
+    @property
+    def issuer(self) -> str:
+        return self.settings["HOIST_ISSUER"]
+
+    def token(self, user: str) -> str:
+        if user not in self.tokens:
+            self.tokens[user] = self.mint(user, "good")
+        return self.tokens[user]
+
+    def bad_token(self, flaw: str, user: str = "ada") -> str:
+        return self.mint(user, flaw)
+
+    def mint(self, user: str, flaw: str, **claims: object) -> str:
+        """A token for *user*; *claims* replace its own, so that a test can be a new person."""
+        body = {"flaw": flaw, "user": user, "claims": claims}
+        answer = httpx.post(f"{self.issuer}_control/mint", json=body, timeout=30)
+        return str(answer.raise_for_status().json()["token"])
+
+    def new_user(self, user: str = "ada") -> str:
+        """A token for somebody nobody has seen, of the same roles as *user*."""
+        return self.mint(user, "good", sub=f"auth0|{user}-{secrets.token_hex(6)}")
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Everything `make up` starts."""
+    os.environ.setdefault("STACK_ENGINES", str(Path(".stack/engines").resolve()))
+    running = Stack(TEST_PORT_BASE, tmp_path_factory.mktemp("stack"))
+    running.up()
+    yield Running(running, running.settings())
+    running.down()
+
+
+@pytest.fixture(scope="session")
+def engines(stack: Running) -> Running:
+    """The engines of the same stack: contract tests bring tables and topics of their own."""
+    return stack
+
+
+@pytest.fixture(autouse=True)
+def _no_trace() -> Iterator[None]:
+    yield
+    telemetry.bind(None)

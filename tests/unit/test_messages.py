@@ -1,0 +1,91 @@
+"""Strict JSON, and errors that name the member that is wrong."""
+
+import pytest
+
+from hoist.domain import messages
+from hoist.domain.errors import InvalidRequest, Malformed
+from hoist.domain.messages import Envelope, FileDescription, FileStored, UploadFrame
+
+FRAME = {"action": "upload", "messageId": "m-1", "file": {"name": "a", "size": 1}}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"nonsense",
+        b"\xff\xfe",
+        b'{"a": NaN}',
+        b'{"a": Infinity}',
+        b'{"a": 1e400}',
+        b'{"a": 1, "a": 2}',
+        b'{"a": "\\ud800"}',
+        b"[" * 60_000,
+        b'{"a": ' * 9 + b"1" + b"}" * 9,
+        b"1" * 5_000,
+    ],
+    ids=lambda raw: repr(raw[:16]),
+)
+def test_json_that_breaks_things_later_is_refused_calmly(raw):
+    with pytest.raises(Malformed, match="not JSON we accept"):
+        messages.decode(raw)
+
+
+def test_json_as_deep_as_allowed_is_read():
+    assert messages.decode(b'{"a":' * 8 + b"1" + b"}" * 8)
+
+
+def test_a_surrogate_pair_is_an_ordinary_character():
+    assert messages.decode(b'"\\ud83d\\ude00"') == "\U0001f600"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"messageId": ""}, "messageId"),
+        ({"messageId": "with space"}, "messageId"),
+        ({"messageId": "x" * 129}, "messageId"),
+        ({"messageId": 7}, "messageId"),
+        ({"file": None}, "file"),
+        ({"file": {"name": "a"}}, "file.size"),
+        ({"file": {"name": "a", "size": True}}, "file.size"),
+        ({"file": {"name": "a", "size": "1"}}, "file.size"),
+        ({"file": {"name": "a", "size": 1, "visibility": "secret"}}, "file.visibility"),
+        ({"file": {"name": "a", "size": 1, "checksumSha256": "short"}}, "file.checksumSha256"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_a_wrong_member_is_named(change, field):
+    with pytest.raises(InvalidRequest) as caught:
+        messages.from_client(UploadFrame, FRAME | change)
+    assert caught.value.field == field
+
+
+def test_the_defaults_are_private_and_octet_stream():
+    frame = messages.from_client(UploadFrame, FRAME)
+    assert frame.file.visibility == "private"
+    assert frame.file.content_type == "application/octet-stream"
+
+
+def test_our_own_messages_ignore_members_of_a_newer_writer():
+    event = FileStored(user_id="ada", file_id="f", size=1, etag="e", stored_at=1)
+    newer = event.to_json()[:-1] + b',"newer":true}'
+    assert messages.metadata_event_from_json(newer) == event
+
+
+@pytest.mark.parametrize("raw", [None, b"{}", b"[]", b'{"version":2}', b'{"type":"file.flown"}'])
+def test_a_record_that_is_not_ours_is_malformed(raw):
+    with pytest.raises(Malformed):
+        messages.envelope_from_json(raw)
+    with pytest.raises(Malformed):
+        messages.metadata_event_from_json(raw)
+
+
+def test_an_envelope_survives_the_log():
+    file = FileDescription(name="a", size=1)
+    envelope = Envelope(message_id="m", user_id="u", tier="basic", file=file, requested_at=1)
+    assert messages.envelope_from_json(envelope.to_json()) == envelope
+
+
+def test_times_are_rfc_3339_in_utc():
+    assert messages.iso(0) == "1970-01-01T00:00:00.000Z"
