@@ -5,6 +5,7 @@ Every function may be called again: what exists already is left as it is.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -48,10 +49,8 @@ def everything(settings: Mapping[str, str]) -> None:
 def create_bucket(settings: Mapping[str, str], bucket: str, queue: str) -> None:
     """A bucket browsers may PUT to, which reports every new object to *queue*."""
     s3, region = client("s3", settings), settings["AWS_DEFAULT_REGION"]
-    try:
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})
-    except s3.exceptions.BucketAlreadyOwnedByYou:
-        pass
     rule = {
         "AllowedMethods": ["PUT", "GET", "HEAD"],
         "AllowedOrigins": ["*"],
@@ -98,7 +97,7 @@ def create_table(settings: Mapping[str, str], table: str) -> None:
 
     types = {"userId": "S", "fileId": "S", "createdSort": "S", "pendingShard": "S"}
     types["settleAfter"] = "N"
-    try:
+    with contextlib.suppress(dynamodb.exceptions.ResourceInUseException):
         dynamodb.create_table(
             TableName=table,
             BillingMode="PAY_PER_REQUEST",
@@ -115,8 +114,6 @@ def create_table(settings: Mapping[str, str], table: str) -> None:
                 index("pending", "pendingShard", "settleAfter", "KEYS_ONLY"),
             ],
         )
-    except dynamodb.exceptions.ResourceInUseException:
-        pass
     dynamodb.get_waiter("table_exists").wait(
         TableName=table, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
     )
@@ -139,9 +136,7 @@ def create_topics(bootstrap: str, prefix: str = "") -> None:
         missing = {topic.name for topic in topics} - set(admin.list_topics())
         for topic in topics:
             if topic.name in missing:
-                try:
+                with contextlib.suppress(TopicAlreadyExistsError):
                     admin.create_topics([topic])
-                except TopicAlreadyExistsError:
-                    pass
     finally:
         admin.close()

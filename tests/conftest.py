@@ -45,9 +45,13 @@ class Running:
     def bad_token(self, flaw: str, user: str = "ada") -> str:
         return self.mint(user, flaw)
 
-    def mint(self, user: str, flaw: str, **claims: object) -> str:
+    def mint(
+        self, user: str, flaw: str, lifetime_seconds: int | None = None, **claims: object
+    ) -> str:
         """A token for *user*; *claims* replace its own, so that a test can be a new person."""
-        body = {"flaw": flaw, "user": user, "claims": claims}
+        body: dict[str, object] = {"flaw": flaw, "user": user, "claims": claims}
+        if lifetime_seconds:
+            body["lifetime_seconds"] = lifetime_seconds
         answer = httpx.post(f"{self.issuer}_control/mint", json=body, timeout=30)
         return str(answer.raise_for_status().json()["token"])
 

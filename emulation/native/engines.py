@@ -12,7 +12,6 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -44,7 +43,6 @@ def install() -> None:
             if (directory() / engine / _stamp(engine)).exists():
                 continue
             lock = LockFile.load(LOCKS / engine / "jgo.lock.toml")
-            print(f"fetching {engine}: {len(lock.dependencies)} files", file=sys.stderr)
             shutil.rmtree(directory() / engine, ignore_errors=True)
             (directory() / engine).mkdir(parents=True)
             list(pool.map(lambda item, to=engine: _fetch(item, to), lock.dependencies))
@@ -95,7 +93,6 @@ def _fetch(item: object, engine: str) -> None:
 def _unpack_redis() -> None:
     machine = (platform.system(), platform.machine())
     if machine not in REDIS_BINARIES:
-        print(f"no Redis for {machine}: install redis-server 6.2 or newer", file=sys.stderr)
         return
     [jar] = (directory() / "redis").glob("embedded-redis-*.jar")
     target = directory() / "redis" / "redis-server"

@@ -39,7 +39,7 @@ class Service:
 def table(ports: Ports, directory: Path) -> list[Service]:
     """Every service, engines first."""
     ours = _clean_environment() | settings(ports, directory)
-    services = [
+    services: list[Service] = [
         _kafka(ports, directory / "kafka"),
         _dynamodb(ports),
         _localstack(ports, directory / "localstack"),
@@ -61,8 +61,8 @@ def table(ports: Ports, directory: Path) -> list[Service]:
         command = (sys.executable, "-m", "hoist.gateway")
         services.append(Service(name, command, ours | own, ENGINES, ports[name]))
     for name in WORKERS:
-        command = (sys.executable, "-m", "hoist.workers", name)
-        services.append(Service(name, command, ours, ENGINES))
+        worker = (sys.executable, "-m", "hoist.workers", name)
+        services.append(Service(name, worker, ours, ENGINES))
     return services
 
 

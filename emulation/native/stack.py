@@ -29,6 +29,7 @@ class Stack:
     def __init__(self, port_base: int, directory: Path) -> None:
         self.ports = Ports(port_base)
         self.directory = Path(directory).resolve()
+        self._process: subprocess.Popen[bytes] | None = None
 
     def settings(self) -> dict[str, str]:
         return settings(self.ports, self.directory)
@@ -50,7 +51,7 @@ class Stack:
                 "STACK_PORT_BASE": str(self.ports.base),
                 "STACK_DIR": str(self.directory),
             }
-            subprocess.Popen(
+            self._process = subprocess.Popen(
                 command,
                 env=environment,
                 cwd=ROOT,
@@ -74,6 +75,8 @@ class Stack:
         os.kill(pid, signal.SIGTERM)
         while self.is_running():
             time.sleep(0.05)
+        if self._process:
+            self._process.wait()
         return True
 
     def status(self) -> list[dict[str, Any]]:

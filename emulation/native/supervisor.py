@@ -89,11 +89,11 @@ class Supervisor:
         while not self.stopping.is_set():
             began = time.monotonic()
             process = self._start(service)
-            if not self._becomes_ready(service, process):
-                if self._state[service.name]["restarts"] == 0 or self.stopping.is_set():
-                    problem = self._state[service.name]["problem"]
-                    self._fail(f"{service.name} did not start: {problem}")
-                    return
+            is_ready = self._becomes_ready(service, process)
+            if not is_ready and self._state[service.name]["restarts"] == 0:
+                problem = self._state[service.name]["problem"]
+                self._fail(f"{service.name} did not start: {problem}")
+                return
             code = process.wait()
             self._forget(process)
             if self.stopping.is_set():

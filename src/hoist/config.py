@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,10 @@ class Settings:
         for name in ("janitor_seconds", "grace_seconds"):
             if name in given and not given[name].isdigit():
                 raise SystemExit(f"{_names([name])} is a whole number of seconds")
-        return cls(**{n: int(v) if n.endswith("_seconds") else v for n, v in given.items()})
+        typed: dict[str, Any] = {
+            n: int(v) if n.endswith("_seconds") else v for n, v in given.items()
+        }
+        return cls(**typed)
 
 
 def _names(names: object) -> str:

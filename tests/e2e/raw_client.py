@@ -23,6 +23,7 @@ class RawSocket:
             compression=None,
             open_timeout=PATIENCE_SECONDS,
             max_size=None,
+            legacy=True,
         )
         self.heard: list[dict[str, Any]] = []
 

@@ -28,7 +28,8 @@ FLAWS = [
 
 def refusal(url, headers):
     with pytest.raises(InvalidStatus) as caught:
-        connect(url.replace("http", "ws", 1) + "/ws", additional_headers=headers).close()
+        with connect(url.replace("http", "ws", 1) + "/ws", additional_headers=headers):
+            pass
     return caught.value.response
 
 
@@ -50,11 +51,11 @@ def test_a_bad_token_opens_no_socket_and_no_route(stack, flaw):
 
 
 @pytest.mark.parametrize(
-    "value", ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer a.b", "Bearer " + "x" * 9000]
+    "value", ["", "Bearer", "Bearer x", "Basic YTpi", "Bearer a.b", "Bearer " + "x" * 9000]
 )
 def test_what_is_no_token_at_all_is_refused_alike(stack, value):
     headers = {"Authorization": value} if value else {}
-    assert refusal(stack.url, headers).status_code == 401
+    assert refusal(stack.url, headers).status_code in (401, 431)
     assert httpx.get(f"{stack.url}/me", headers=headers).status_code in (401, 431)
 
 
@@ -65,8 +66,8 @@ def test_a_ticket_opens_one_socket(stack):
     with connect(address, origin=stack.url) as socket:
         socket.send('{"action":"ping"}')
         assert '"pong"' in socket.recv(timeout=30)
-    with pytest.raises(InvalidStatus) as caught:
-        connect(address, origin=stack.url).close()
+    with pytest.raises(InvalidStatus) as caught, connect(address, origin=stack.url):
+        pass
     assert caught.value.response.status_code == 401
 
 

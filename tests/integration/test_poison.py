@@ -65,7 +65,7 @@ def test_poison_is_set_aside_with_its_origin_and_the_partition_goes_on(
     for partition in sorted(producer.partitions_for(topic)):
         for value in POISON[partition :: len(producer.partitions_for(topic))]:
             future = producer.send(
-                topic, value=value, partition=partition, headers=[("mark", mark)]
+                topic, key=b"poison", value=value, partition=partition, headers=[("mark", mark)]
             )
             sent.append((future.get(timeout=30), value))
 

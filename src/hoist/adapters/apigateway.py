@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import boto3
@@ -15,14 +16,16 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hoist.adapters.redis_stream import RedisEvents
-from hoist.domain.ports import Connections, Event
+from hoist.domain.ports import Connection, Connections, Event
 
 logger = logging.getLogger(__name__)
 
 
+@lru_cache(maxsize=64)
 def client(endpoint: str) -> Any:
     """The management API behind *endpoint*: an API Gateway stage, or one of our gateways."""
-    return boto3.client(
+    # A session of its own: boto3's shared one may not build clients in two threads at once.
+    return boto3.Session().client(
         "apigatewaymanagementapi",
         endpoint_url=endpoint,
         config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2}),
@@ -39,18 +42,20 @@ class ApiGatewayEvents:
         for event, body in zip(events, self._events.numbered(events), strict=False):
             for connection in self._connections.of_user(event.user_id):
                 if event.connection_id in (None, connection.connection_id):
-                    self._post(connection.connection_id, body)
+                    self._post(connection, body)
 
     def since(self, user_id: str, n: int, *, limit: int = 100) -> list[dict[str, Any]]:
         return self._events.since(user_id, n, limit=limit)
 
-    def _post(self, connection_id: str, body: dict[str, Any]) -> None:
+    def _post(self, connection: Connection, body: dict[str, Any]) -> None:
         try:
             self._client.post_to_connection(
-                ConnectionId=connection_id, Data=json.dumps(body).encode()
+                ConnectionId=connection.connection_id, Data=json.dumps(body).encode()
             )
         except self._client.exceptions.GoneException:
-            logger.info("socket is gone", extra={"connectionId": connection_id})
+            # $disconnect may never arrive (AWS-CONTRACTS section 1): this is how we learn of it.
+            self._connections.remove(connection)
+            logger.info("socket is gone", extra={"connectionId": connection.connection_id})
         except (ClientError, BotoCoreError) as error:
             # Told as lost, not raised: the event is in the stream, and the client asks again.
             logger.warning("push lost", extra={"reason": repr(error)})

@@ -12,7 +12,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from hoist.domain.errors import Unavailable
 
@@ -57,6 +57,8 @@ def temporary_failures(what: str) -> Iterator[None]:
         if status >= 500 or error.response["Error"]["Code"] in TEMPORARY:
             raise Unavailable(f"{what} is unavailable") from error
         raise
+    except ParamValidationError:
+        raise  # a call nobody can make is a bug, however often it is tried
     except BotoCoreError as error:
         raise Unavailable(f"{what} is unavailable") from error
 

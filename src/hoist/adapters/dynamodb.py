@@ -62,15 +62,17 @@ class DynamoMetadata:
             open_ones = [number for number, ok in enumerate(done) if ok]
             if not open_ones:
                 return done
+            reasons: list[str] = []
             try:
                 with temporary_failures(WHAT):
                     self._put([self._conditional(records[number]) for number in open_ones])
                 return done
             except ClientError as error:
-                for number, reason in zip(open_ones, _reasons(error), strict=True):
+                reasons = _reasons(error)
+                for number, reason in zip(open_ones, reasons, strict=True):
                     if reason == "ConditionalCheckFailed":
                         done[number] = False
-            if all(done):
+            if "ConditionalCheckFailed" not in reasons:
                 time.sleep(0.02 * 2**attempt)  # somebody else's transaction was in the way
         raise Unavailable(f"{WHAT} is too busy")
 
@@ -155,6 +157,8 @@ def _reasons(error: ClientError) -> list[str]:
     code = error.response["Error"]["Code"]
     if code == "ConditionalCheckFailedException":
         return ["ConditionalCheckFailed"]
+    if code == "TransactionConflictException":  # of a single put, beside somebody's transaction
+        return ["TransactionConflict"]
     if code != "TransactionCanceledException":
         raise error
     return [str(reason.get("Code", "None")) for reason in error.response["CancellationReasons"]]

@@ -11,6 +11,7 @@ import logging
 import threading
 import urllib.request
 from collections.abc import Callable
+from http.client import HTTPException
 from typing import Any
 
 import jwt
@@ -23,7 +24,20 @@ from hoist.domain.ports import Clock
 logger = logging.getLogger(__name__)
 TOKEN_BYTES_MAX = 8192
 REFETCH_SECONDS, REFRESH_SECONDS = 30, 3600
+COLD_SECONDS = 1  # between attempts while no key is known at all
+SKEW_SECONDS_MAX = 5  # that the issuer's clock may be ahead of ours
+ACCESS_TYPES = ("jwt", "at+jwt", "application/at+jwt")  # Auth0's own, and RFC 9068 section 4
 VERIFIED_MAX = 10_000
+# What fetching ends with when the issuer is down, or answers with something else than its keys.
+UNUSABLE = (
+    OSError,
+    HTTPException,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    jwt.PyJWTError,
+)
 REFUSAL = "this token opens nothing here; log in again"
 
 
@@ -34,6 +48,8 @@ def fetch_jwks(issuer: str) -> dict[str, Any]:
 
 
 def _fetch(url: str) -> dict[str, Any]:
+    if not url.startswith(("https://", "http://")):
+        raise ValueError(f"{url!r} is no address of keys")  # urlopen would read files, too
     with urllib.request.urlopen(url, timeout=1.5) as answer:
         return dict(json.loads(answer.read(150_000)))
 
@@ -77,7 +93,8 @@ class JwtVerifier:
             raise Unauthorized(REFUSAL)
         try:
             header = jwt.get_unverified_header(token)
-            if header.get("alg") != "RS256" or "crit" in header:
+            kind = str(header.get("typ")).lower()
+            if header.get("alg") != "RS256" or "crit" in header or kind not in ACCESS_TYPES:
                 raise Unauthorized(REFUSAL)
             key = self._key(header.get("kid"), now)
             # Times are ours to judge, by the clock that was passed in.
@@ -97,9 +114,12 @@ class JwtVerifier:
 
     def _principal(self, claims: dict[str, Any], now: float) -> Principal:
         expires, begins, subject = claims["exp"], claims.get("nbf", 0), claims["sub"]
-        if type(expires) is not int or type(begins) is not int or not isinstance(subject, str):
+        issued = claims.get("iat", 0)
+        if not all(type(time) is int for time in (expires, begins, issued)):
             raise Unauthorized(REFUSAL)
-        if not subject or begins > now or "nonce" in claims:
+        if max(begins, issued) > now + SKEW_SECONDS_MAX:
+            raise Unauthorized(REFUSAL)
+        if not isinstance(subject, str) or not subject or "nonce" in claims:
             raise Unauthorized(REFUSAL)
         if expires <= now:
             raise TokenExpired("this token has expired; log in again")
@@ -110,24 +130,26 @@ class JwtVerifier:
         if not isinstance(kid, str):
             raise Unauthorized(REFUSAL)
         is_stale = now - self._fetched_at > REFRESH_SECONDS
-        if (kid not in self._keys or is_stale) and now - self._tried_at >= REFETCH_SECONDS:
+        if (kid not in self._keys or is_stale) and self._may_fetch(now):
             self._refresh(now)
+        if not self._keys:
+            raise Unavailable("the issuer's keys are not known yet")
         if kid not in self._keys:
-            if not self._keys:
-                self._refresh(now)
-            if kid not in self._keys:
-                raise Unauthorized(REFUSAL)
+            raise Unauthorized(REFUSAL)
         return self._keys[kid]
+
+    def _may_fetch(self, now: float) -> bool:
+        return now - self._tried_at >= (REFETCH_SECONDS if self._keys else COLD_SECONDS)
 
     def _refresh(self, now: float) -> None:
         """Keeps the keys it has when the issuer does not answer."""
         with self._lock:
-            if self._keys and now - self._tried_at < REFETCH_SECONDS:
-                return
+            if not self._may_fetch(now):
+                return  # somebody else did while we waited for the lock
             self._tried_at = now
             try:
                 found = jwt.PyJWKSet.from_dict(self._fetch(self._issuer))
-            except (OSError, ValueError, KeyError, jwt.PyJWTError) as error:
+            except UNUSABLE as error:
                 logger.warning("issuer's keys not fetched", extra={"reason": repr(error)})
                 return
             self._keys = {

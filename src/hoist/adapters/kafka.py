@@ -14,13 +14,16 @@ from typing import Any
 
 import kafka
 from kafka import KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 
 from hoist.domain.errors import Unavailable
 from hoist.domain.ports import Message, Position
 
 logger = logging.getLogger(__name__)
 ACK_SECONDS_MAX = 8.0
+AWAY_SECONDS = 1.0
+# About the message, not the producer: a new one would be refused alike.
+NOT_FATAL = (MessageSizeTooLargeError, TopicAuthorizationFailedError)
 OLDEST = (3, 0, 12)
 
 
@@ -31,6 +34,7 @@ class KafkaLog:
         self._bootstrap = bootstrap
         self._lock = threading.Lock()
         self._producer: Any = None
+        self._away_until = 0.0
 
     def append(self, messages: Sequence[Message]) -> list[Position]:
         if not messages:
@@ -51,7 +55,7 @@ class KafkaLog:
                 future.get(timeout=max(0.001, deadline - time.monotonic())) for future in futures
             ]
         except KafkaError as error:
-            if not getattr(error, "retriable", False):
+            if not getattr(error, "retriable", False) and not isinstance(error, NOT_FATAL):
                 self._renew(producer)
             raise Unavailable("the log does not answer; try again shortly") from error
         return [Position(done.topic, done.partition, done.offset) for done in acked]
@@ -73,9 +77,13 @@ class KafkaLog:
     def _ready_producer(self) -> Any:
         with self._lock:
             if self._producer is None:
+                # Callers queue for the lock: only the first of them waits for brokers.
+                if time.monotonic() < self._away_until:
+                    raise Unavailable("the log does not answer; try again shortly")
                 try:
                     self._producer = producer(self._bootstrap)
                 except KafkaError as error:
+                    self._away_until = time.monotonic() + AWAY_SECONDS
                     raise Unavailable("the log does not answer; try again shortly") from error
             return self._producer
 
@@ -98,6 +106,7 @@ def producer(bootstrap: str) -> Any:
         delivery_timeout_ms=8_000,
         request_timeout_ms=4_000,
         max_block_ms=5_000,
+        bootstrap_timeout_ms=5_000,  # 30 s by default, for every caller in turn
     )
 
 

@@ -1,6 +1,6 @@
 """Redis as memory that may vanish: list pages, answers, connections, tickets.
 
-Needs    Redis 6.2 or newer. Keys of one user share a hash tag, so a cluster works too
+Needs    Redis 6.2 or newer, one primary: keys of one user share a hash tag, scripts touch no other
 Down     cache, answers and registry act as if empty, for a second at a time; tickets say so
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -18,13 +19,14 @@ import redis
 
 from hoist.domain.errors import Unavailable
 from hoist.domain.model import Principal
-from hoist.domain.ports import Answer, Connection
+from hoist.domain.ports import Answer, Clock, Connection
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
-PAGE_SECONDS, ANSWER_SECONDS = 300, 24 * 3600
+PAGE_SECONDS, ANSWER_SECONDS, GENERATION_SECONDS = 300, 24 * 3600, 24 * 3600
 CONNECTION_SECONDS = 2 * 3600 + 600  # API Gateway's maximum life of a socket, and a margin
 AWAY_SECONDS = 1.0
+OWED_MAX = 10_000
 
 # Keep a page only in the generation it was read for: a slow reader must not bring an old list back.
 PUT_PAGE = """
@@ -45,17 +47,26 @@ return 1
 
 
 def client(url: str) -> Any:
-    """Answers within half a second or counts as away."""
-    return redis.Redis.from_url(
-        url, socket_timeout=0.5, socket_connect_timeout=0.5, max_connections=200
+    """Answers within half a second or counts as away.
+
+    A caller who finds every connection busy waits: redis-py's default pool would fail instead, and
+    a burst would look like an outage.
+    """
+    pool = redis.BlockingConnectionPool.from_url(
+        url, max_connections=50, timeout=1.0, socket_timeout=0.5, socket_connect_timeout=0.5
     )
+    return redis.Redis.from_pool(pool)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 class Guard:
     """Asks Redis, unless it failed a moment ago: then the answer is *otherwise*, at once."""
 
     def __init__(self) -> None:
-        self._away_until = 0.0
+        self._away_until = self._told_at = 0.0
 
     def __call__(self, ask: Callable[[], T], otherwise: T) -> T:
         if time.monotonic() < self._away_until:
@@ -63,8 +74,13 @@ class Guard:
         try:
             return ask()
         except redis.RedisError as error:
-            self._away_until = time.monotonic() + AWAY_SECONDS
-            logger.warning("redis is away", extra={"reason": repr(error)})
+            now = time.monotonic()
+            # A refused command says nothing about the next one: only silence counts as away.
+            if isinstance(error, redis.ConnectionError | redis.TimeoutError):
+                self._away_until = now + AWAY_SECONDS
+            if now - self._told_at > AWAY_SECONDS:
+                self._told_at = now
+                logger.warning("redis is away", extra={"reason": repr(error)})
             return otherwise
 
 
@@ -72,20 +88,26 @@ class RedisListCache:
     def __init__(self, client: Any, guard: Guard) -> None:
         self._redis, self._guard = client, guard
         self._put_page = client.register_script(PUT_PAGE)
+        self._owed: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._is_waiting = False
 
     def generation(self, user_id: str) -> str | None:
         def ask() -> str:
             key = _generation(user_id)
             found = self._redis.get(key)
             if found is None:
-                self._redis.set(key, secrets.token_hex(8), nx=True)
+                self._redis.set(key, secrets.token_hex(8), nx=True, ex=GENERATION_SECONDS)
                 found = self._redis.get(key)
             return str(found.decode()) if found else ""
 
         return self._guard(ask, "") or None
 
     def get(self, user_id: str, generation: str, name: str) -> bytes | None:
-        return self._guard(lambda: self._redis.get(_page(user_id, generation, name)), None)
+        found: bytes | None = self._guard(
+            lambda: self._redis.get(_page(user_id, generation, name)), None
+        )
+        return found
 
     def put(self, user_id: str, generation: str, name: str, page: bytes) -> bool:
         keys = [_generation(user_id), _page(user_id, generation, name)]
@@ -93,10 +115,34 @@ class RedisListCache:
         return bool(self._guard(lambda: self._put_page(keys=keys, args=arguments), 0))
 
     def invalidate(self, user_ids: Sequence[str]) -> None:
-        if user_ids:
-            # A fresh random generation, so that one which was flushed can never come again.
-            fresh = {_generation(user_id): secrets.token_hex(8) for user_id in user_ids}
-            self._guard(lambda: bool(self._redis.mset(fresh)), False)
+        with self._lock:
+            # Random, so that a generation which was flushed can never come again.
+            self._owed |= {user_id: secrets.token_hex(8) for user_id in user_ids}
+            owed = dict(self._owed)
+        is_settled = not owed or self._guard(lambda: self._renew(owed), False)
+        with self._lock:
+            if is_settled:
+                self._owed = dict(self._owed.items() - owed.items())
+            elif not self._is_waiting:
+                # Until Redis is back: a page that outlives a short outage would be an old list.
+                self._is_waiting = True
+                later = threading.Timer(AWAY_SECONDS, self._invalidate_again)
+                later.daemon = True
+                later.start()
+            if len(self._owed) > OWED_MAX:
+                self._owed.clear()  # an outage this long outlives the pages
+
+    def _invalidate_again(self) -> None:
+        with self._lock:
+            self._is_waiting = False
+        self.invalidate([])
+
+    def _renew(self, generations: Mapping[str, str]) -> bool:
+        pipeline = self._redis.pipeline(transaction=False)
+        for user_id, generation in generations.items():
+            pipeline.set(_generation(user_id), generation, ex=GENERATION_SECONDS)
+        pipeline.execute()
+        return True
 
 
 def _generation(user_id: str) -> str:
@@ -139,8 +185,8 @@ def _answer(file_id: str) -> str:
 
 
 class RedisConnections:
-    def __init__(self, client: Any, guard: Guard) -> None:
-        self._redis, self._guard = client, guard
+    def __init__(self, client: Any, guard: Guard, clock: Clock = _now_ms) -> None:
+        self._redis, self._guard, self._clock = client, guard, clock
 
     def add(self, connection: Connection) -> None:
         def ask() -> bool:
@@ -166,11 +212,20 @@ class RedisConnections:
 
     def find(self, connection_id: str) -> Connection | None:
         found = self._guard(lambda: self._redis.get(_connection(connection_id)), None)
-        return Connection(**json.loads(found)) if found else None
+        connection = Connection(**json.loads(found)) if found else None
+        return connection if connection and self._is_open(connection) else None
 
     def of_user(self, user_id: str) -> list[Connection]:
-        found = self._guard(lambda: list(self._redis.hvals(_of_user(user_id))), [])
-        return [Connection(**json.loads(text)) for text in found]
+        nothing: list[bytes] = []
+        texts = self._guard(lambda: list(self._redis.hvals(_of_user(user_id))), nothing)
+        found = [Connection(**json.loads(text)) for text in texts]
+        for connection in found:
+            if not self._is_open(connection):  # its gateway died, and newer ones keep the hash
+                self.remove(connection)
+        return [connection for connection in found if self._is_open(connection)]
+
+    def _is_open(self, connection: Connection) -> bool:
+        return self._clock() < connection.connected_at_ms + CONNECTION_SECONDS * 1000
 
 
 def _connection(connection_id: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,6 +22,8 @@ from hoist.domain.ports import Event
 logger = logging.getLogger(__name__)
 KEPT_SECONDS, KEPT_EVENTS = 24 * 3600, 1000
 SUBSCRIBE_SECONDS_MAX = 1.0
+QUIET_SECONDS, SILENT_SECONDS = 3.0, 9.0  # before asking whether Redis is there; before giving up
+NUMBER_MAX = 2**63
 SEQUENCES = 1000  # events of one user within one millisecond that keep numbers of their own
 
 PUBLISH = """
@@ -50,14 +53,18 @@ class RedisEvents:
                 self._publish(keys=[_stream(event.user_id)], args=arguments, client=pipeline)
             return list(pipeline.execute())
 
-        ids = self._guard(ask, []) if events else []
+        nothing: list[bytes] = []
+        ids = self._guard(ask, nothing) if events else nothing
         pairs = zip(ids, events, strict=False)
         return [{**event.body, "n": _number(stream_id)} for stream_id, event in pairs]
 
     def since(self, user_id: str, n: int, *, limit: int = 100) -> list[dict[str, Any]]:
+        if not 0 <= n < NUMBER_MAX:
+            return []  # a client may ask for any number, Redis refuses those it cannot have given
         after = f"({n // SEQUENCES}-{n % SEQUENCES}"
+        nothing: list[Any] = []
         rows = self._guard(
-            lambda: list(self._redis.xrange(_stream(user_id), min=after, count=limit)), []
+            lambda: list(self._redis.xrange(_stream(user_id), min=after, count=limit)), nothing
         )
         return [{**json.loads(fields[b"e"]), "n": _number(stream_id)} for stream_id, fields in rows]
 
@@ -95,42 +102,60 @@ class EventFeed:
     def run(self, deliver: Callable[[dict[str, Any]], None]) -> None:
         """Hand every event to *deliver* until ``stop``; reconnects by itself."""
         while not self._stopping.is_set():
+            pubsub = self._redis.pubsub()
             try:
-                pubsub = self._redis.pubsub()
-                pubsub.subscribe("hoist:feed")  # keeps the connection open with no users yet
-                with self._lock:
-                    self._pubsub = pubsub
-                    for channel in self._wanted:
-                        self._send("subscribe", channel)
-                while not self._stopping.is_set():
-                    message = pubsub.get_message(timeout=1.0)
-                    if message:
-                        self._handle(message, deliver)
-            except (redis.RedisError, OSError, ValueError) as error:
+                self._listen(pubsub, deliver)
+            except (redis.RedisError, OSError, ValueError, RuntimeError) as error:
                 logger.warning("event feed lost", extra={"reason": repr(error)})
                 with self._lock:
                     self._pubsub = None
                     for confirmed in self._confirmed.values():
                         confirmed.clear()
                 self._stopping.wait(0.5)
+            finally:
+                pubsub.close()
 
     def stop(self) -> None:
         self._stopping.set()
 
+    def _listen(self, pubsub: Any, deliver: Callable[[dict[str, Any]], None]) -> None:
+        pubsub.subscribe("hoist:feed")  # keeps the connection open with no users yet
+        with self._lock:
+            self._pubsub = pubsub
+            for channel in self._wanted:
+                self._send("subscribe", channel)
+        heard_at = time.monotonic()
+        while not self._stopping.is_set():
+            message = pubsub.get_message(timeout=1.0)
+            silent_seconds = time.monotonic() - heard_at
+            if message:
+                heard_at = time.monotonic()
+                self._handle(message, deliver)
+            elif silent_seconds > SILENT_SECONDS:
+                raise redis.ConnectionError("not even a pong: the connection is dead")
+            elif silent_seconds > QUIET_SECONDS:
+                with self._lock:
+                    self._send("ping", "")
+
     def _handle(self, message: dict[str, Any], deliver: Callable[[dict[str, Any]], None]) -> None:
+        if message["type"] not in ("subscribe", "message"):
+            return
         channel = message["channel"].decode()
         if message["type"] == "subscribe":
             if confirmed := self._confirmed.get(channel):
                 confirmed.set()
-        elif message["type"] == "message":
-            stream_id, connection_id, text = message["data"].split(b" ", 2)
-            deliver(
-                {
-                    "userId": channel.removeprefix("hoist:{").removesuffix("}:events"),
-                    "connectionId": None if connection_id == b"-" else connection_id.decode(),
-                    "body": {**json.loads(text), "n": _number(stream_id)},
-                }
-            )
+            return
+        stream_id, connection_id, text = message["data"].split(b" ", 2)
+        event = {
+            "userId": channel.removeprefix("hoist:{").removesuffix("}:events"),
+            "connectionId": None if connection_id == b"-" else connection_id.decode(),
+            "body": {**json.loads(text), "n": _number(stream_id)},
+        }
+        try:
+            deliver(event)
+        except Exception:
+            # One socket's trouble must not make a whole gateway deaf: this loop is its ear.
+            logger.exception("event not delivered")
 
     def _send(self, verb: str, channel: str) -> None:
         """Under the lock: two commands must not share a write. A lost one is sent on reconnect."""

@@ -1,6 +1,7 @@
 """Files in S3, or in anything that speaks its API.
 
-IAM      s3:PutObject, s3:GetObject on the bucket's objects
+IAM      s3:PutObject, s3:GetObject on the bucket's objects; s3:ListBucket on the bucket, without
+         which S3 answers a HEAD for nothing with 403, not 404
 Needs    a CORS rule on the bucket when browsers upload
 Not here multipart: one signed PUT carries at most 5 GiB
 """
@@ -19,8 +20,10 @@ from hoist.domain.model import FileRecord, StoredObject
 from hoist.domain.ports import Clock, SignedRequest
 
 # What a browser may show by itself. Anything else, and anything that can run scripts in our
-# name (HTML, SVG, XML, PDF with actions), goes out as bytes without a meaning.
-HARMLESS = re.compile(r"(image/(png|jpeg|gif|webp)|text/plain|audio/[\w.+-]+|video/[\w.+-]+)")
+# name (HTML, SVG, PDF with actions, XML under any name ending in +xml), goes out as plain bytes.
+HARMLESS = re.compile(
+    r"(image/(png|jpeg|gif|webp)|text/plain|audio/[\w.-]+|video/[\w.-]+)", re.ASCII
+)
 
 
 class S3Objects:

@@ -169,12 +169,14 @@ def describe(file: FileFacts) -> FileDescription:
 
 def envelope_from_json(raw: bytes | None) -> Envelope:
     """Raises ``Malformed``: an envelope is ours, so a wrong one is a bug or an attack."""
-    return _ours(lambda data: Envelope.model_validate(data), raw)
+    envelope: Envelope = _ours(Envelope.model_validate, raw)
+    return envelope
 
 
 def metadata_event_from_json(raw: bytes | None) -> MetadataEvent:
     """Raises ``Malformed``."""
-    return _ours(_METADATA.validate_python, raw)
+    event: MetadataEvent = _ours(_METADATA.validate_python, raw)
+    return event
 
 
 def _ours(parse: Any, raw: bytes | None) -> Any:

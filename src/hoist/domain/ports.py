@@ -82,7 +82,7 @@ class ListCache(Protocol):
         """The page stored as *name* in exactly this generation."""
 
     def put(self, user_id: str, generation: str, name: str, page: bytes) -> bool:
-        """Keep *page*, unless the generation moved on meanwhile: then False, and nothing is kept."""
+        """Keep *page*, unless the generation moved on meanwhile: then nothing, and False."""
 
     def invalidate(self, user_ids: Sequence[str]) -> None:
         """Start a new generation for each user. Pages of older ones are never read again."""

@@ -1,6 +1,6 @@
 """``python -m hoist.gateway``: one gateway process, on gunicorn's gevent worker."""
 
-# ruff: noqa: E402, I001
+# ruff: noqa: E402
 from gevent import monkey
 
 monkey.patch_all()  # before anything else is imported
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 sessions = Sessions()
 
 
-class Worker(GeventWorker):
+class Worker(GeventWorker):  # type: ignore[misc]
     """Tells open sockets to go elsewhere as soon as it is asked to stop."""
 
     def handle_exit(self, sig: int, frame: Any) -> None:
@@ -34,7 +34,7 @@ class Worker(GeventWorker):
         super().handle_exit(sig, frame)
 
 
-class JsonLog(Logger):
+class JsonLog(Logger):  # type: ignore[misc]
     """gunicorn's own messages, on the same JSON lines as ours."""
 
     def setup(self, cfg: Any) -> None:
@@ -42,7 +42,7 @@ class JsonLog(Logger):
         self.error_log.propagate = True
 
 
-class Gateway(BaseApplication):
+class Gateway(BaseApplication):  # type: ignore[misc]
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         super().__init__()

@@ -115,16 +115,23 @@ def document() -> dict[str, Any]:
     paths = {
         "/files/upload": {
             "post": _operation(
-                "Ask for an upload", {201: Upload, 202: Upload}, 400, 409, 413, 503,
-                parameters=[prefer], requestBody=body,
+                "Ask for an upload",
+                {201: Upload, 202: Upload},
+                400,
+                409,
+                413,
+                503,
+                parameters=[prefer],
+                requestBody=body,
             )
         },
-        "/uploads/{fileId}": {
-            "get": _operation("One upload", {200: Upload}, 404, parameters=[ID])
-        },
+        "/uploads/{fileId}": {"get": _operation("One upload", {200: Upload}, 404, parameters=[ID])},
         "/files": {
             "get": _operation(
-                "Your files, newest first", {200: FilePage}, 400, 503,
+                "Your files, newest first",
+                {200: FilePage},
+                400,
+                503,
                 parameters=[
                     _query("limit", type="integer", minimum=1, maximum=200, default=50),
                     _query("cursor", type="string"),

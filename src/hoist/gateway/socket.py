@@ -62,7 +62,7 @@ class SafeServer(simple_websocket.Server):  # type: ignore[misc]
 
     def handshake(self) -> None:
         # Here and not later: the base class starts its reader right after the handshake.
-        self.sock = _WholeFrames(self.sock, self.input_buffer)
+        self.sock: Any = _WholeFrames(self.sock, self.input_buffer)
         self._parts: list[str] = []
         self._frame_bytes = self._message_bytes = 0
         self._sending = threading.RLock()

@@ -2,7 +2,7 @@
 
 Malformed      set aside in hoist.<group>.dlq with its origin; the partition goes on
 Unavailable    nothing is committed; the event source delivers the batch again later
-a bug          the batch is halved until the record that trips it stands alone; that one is set aside
+a bug          the batch is halved until the record that trips it stands alone and is set aside
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Step 2: turn accepted requests into presigned URLs.
 
-hoist.ingest.<lane> -> GrantUploads -> hoist.metadata (file.requested), and upload.ready to the client
+hoist.ingest.<lane> -> GrantUploads -> hoist.metadata (file.requested), and upload.ready
 """
 
 from __future__ import annotations
