@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -140,3 +141,7 @@ def create_topics(bootstrap: str, prefix: str = "") -> None:
                     admin.create_topics([topic])
     finally:
         admin.close()
+
+
+if __name__ == "__main__":
+    everything(os.environ)

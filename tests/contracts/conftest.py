@@ -1,0 +1,209 @@
+"""Real adapters on the running engines, each with a table, a bucket and a topic of its own."""
+
+import secrets
+
+import boto3
+import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import NewTopic
+
+from emulation import provision
+from hoist.adapters import aws, dynamodb, kafka, redis_state, redis_stream, s3
+from hoist.domain.model import FileFacts, FileRecord, Status, file_id
+from tests.doubles import (
+    Clock,
+    MemoryAnswers,
+    MemoryCache,
+    MemoryConnections,
+    MemoryEvents,
+    MemoryLog,
+    MemoryMetadata,
+    MemoryTickets,
+)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def user():
+    """Somebody nobody has seen, with an id as Auth0 gives it."""
+    return f"auth0|ada-{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def record(user):
+    """Makes records of *user*: ``record("m-1", status=..., version=...)``."""
+
+    def make(message_id, *, of=user, facts=FileFacts("a.txt", 3, "text/plain"), **changes):
+        members = {
+            "status": Status.PENDING,
+            "created_at_ms": 1_800_000_000_000,
+            "settle_after_ms": 1_800_000_900_000,
+        }
+        return FileRecord(
+            user_id=of,
+            file_id=file_id(of, message_id),
+            message_id=message_id,
+            file=facts,
+            **members | changes,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def as_process(engines):
+    """The environment that boto3 reads in a process of ours."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in engines.settings.items():
+            if name.startswith("AWS_"):
+                patch.setenv(name, value)
+        boto3.setup_default_session()
+        yield engines.settings
+    boto3.setup_default_session()
+
+
+@pytest.fixture(scope="session")
+def table(as_process):
+    name = f"contracts-{secrets.token_hex(4)}"
+    provision.create_table(as_process, name)
+    return name
+
+
+@pytest.fixture(scope="session")
+def dynamodb_client(as_process):
+    return aws.client("dynamodb")
+
+
+@pytest.fixture
+def memory_store():
+    return MemoryMetadata()
+
+
+@pytest.fixture
+def dynamodb_store(dynamodb_client, table):
+    return dynamodb.DynamoMetadata(dynamodb_client, table)
+
+
+@pytest.fixture(scope="session")
+def s3_client(as_process):
+    return aws.client("s3")
+
+
+@pytest.fixture(scope="session")
+def bucket(s3_client, as_process):
+    name = f"contracts-{secrets.token_hex(4)}"
+    place = {"LocationConstraint": as_process["AWS_DEFAULT_REGION"]}
+    s3_client.create_bucket(Bucket=name, CreateBucketConfiguration=place)
+    return name
+
+
+@pytest.fixture
+def objects(s3_client, bucket, clock):
+    return s3.S3Objects(s3_client, s3_client, bucket, clock)
+
+
+@pytest.fixture(scope="session")
+def redis_client(engines):
+    client = redis_state.client(engines.settings["HOIST_REDIS_URL"])
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def absent_redis(unused_port):
+    client = redis_state.client(f"redis://127.0.0.1:{unused_port}/0")
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def unused_port():
+    """A port where nobody listens: 1 is reserved, and needs privileges."""
+    return 1
+
+
+@pytest.fixture
+def guard():
+    return redis_state.Guard()
+
+
+@pytest.fixture
+def memory_cache():
+    return MemoryCache()
+
+
+@pytest.fixture
+def redis_cache(redis_client, guard):
+    return redis_state.RedisListCache(redis_client, guard)
+
+
+@pytest.fixture
+def memory_answers():
+    return MemoryAnswers()
+
+
+@pytest.fixture
+def redis_answers(redis_client, guard):
+    return redis_state.RedisAnswers(redis_client, guard)
+
+
+@pytest.fixture
+def memory_events():
+    return MemoryEvents()
+
+
+@pytest.fixture
+def redis_events(redis_client, guard):
+    return redis_stream.RedisEvents(redis_client, guard)
+
+
+@pytest.fixture
+def memory_connections(clock):
+    return MemoryConnections(clock)
+
+
+@pytest.fixture
+def redis_connections(redis_client, guard, clock):
+    return redis_state.RedisConnections(redis_client, guard, clock)
+
+
+@pytest.fixture
+def memory_tickets(clock):
+    return MemoryTickets(clock)
+
+
+@pytest.fixture
+def redis_tickets(redis_client):
+    return redis_state.RedisTickets(redis_client)
+
+
+@pytest.fixture(scope="session")
+def bootstrap(engines):
+    return engines.settings["HOIST_KAFKA_BOOTSTRAP"]
+
+
+@pytest.fixture(scope="session")
+def topic(bootstrap):
+    name = f"contracts-{secrets.token_hex(4)}"
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        admin.create_topics([NewTopic(name, 4, 1)])
+    finally:
+        admin.close()
+    return name
+
+
+@pytest.fixture
+def memory_log():
+    return MemoryLog()
+
+
+@pytest.fixture(scope="session")
+def kafka_log(bootstrap):
+    log = kafka.KafkaLog(bootstrap)
+    yield log
+    log.close()

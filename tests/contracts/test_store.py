@@ -1,0 +1,158 @@
+"""MetadataStore: versions decide who wrote first, lists are in order, and nobody sees another's."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from hoist.adapters import aws, dynamodb
+from hoist.domain.errors import Unavailable
+from hoist.domain.model import FileFacts, Status, StoredObject, Visibility
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def store(request):
+    return request.getfixturevalue(f"{request.param}_store")
+
+
+def key(record):
+    return record.user_id, record.file_id
+
+
+def test_every_member_comes_back_as_it_was_written(store, record):
+    facts = FileFacts("räksmörgås 🦐.txt", 5 * 1024**3, "text/plain", Visibility.PUBLIC, "A" * 43)
+    rich = record(
+        "m",
+        facts=facts,
+        status=Status.STORED,
+        stored=StoredObject(5, "etag", 7, "B" * 43),
+        reason="why",
+        trace={"traceparent": "00-1-2-01"},
+    )
+    poor = record("poor")
+    assert store.write([rich, poor]) == [True, True]
+    assert store.get_many([key(rich), key(poor)]) == {key(rich): rich, key(poor): poor}
+
+
+def test_what_was_never_written_is_left_out(store, record):
+    assert store.get_many([key(record("m"))]) == {}
+    assert store.get_many([]) == {}
+    assert store.write([]) == []
+
+
+def test_a_second_first_write_changes_nothing(store, record):
+    first = record("m")
+    assert store.write([first]) == [True]
+    assert store.write([replace(first, reason="again")]) == [False]
+    assert store.get_many([key(first)]) == {key(first): first}
+
+
+@pytest.mark.parametrize(("version", "is_stored"), [(1, False), (2, False), (3, True), (4, False)])
+def test_only_the_version_one_above_is_stored(store, record, version, is_stored):
+    first = record("m")
+    store.write([first])
+    store.write([replace(first, version=2)])
+    assert store.write([replace(first, version=version, reason="new")]) == [is_stored]
+    assert (store.get_many([key(first)])[key(first)].reason == "new") is is_stored
+
+
+def test_one_lost_race_does_not_spoil_the_rest_of_a_batch(store, record):
+    records = [record(f"m-{number}") for number in range(5)]
+    store.write([records[2]])
+    assert store.write(records) == [True, True, False, True, True]
+    assert len(store.get_many([key(item) for item in records])) == 5
+
+
+@pytest.mark.parametrize("count", [99, 100, 101, 250])
+def test_a_batch_may_be_larger_than_one_transaction(store, record, count):
+    records = [record(f"m-{number}") for number in range(count)]
+    assert store.write(records) == [True] * count
+    assert len(store.get_many([key(item) for item in records])) == count
+
+
+def test_of_many_writers_of_one_version_exactly_one_wins(store, record):
+    def write(number):
+        # A second row makes it a transaction: those get in each other's way on purpose.
+        return store.write([record("m", reason=str(number)), record(f"own-{number}")])
+
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(write, range(8)))
+    assert sum(mine for mine, _ in told) == 1
+    assert all(own for _, own in told)
+
+
+def test_pages_are_newest_first_without_gap_or_repeat_also_within_one_millisecond(store, record):
+    records = [record(f"m-{number}", created_at_ms=1000 + number // 3) for number in range(10)]
+    store.write(records)
+    order = sorted(records, key=lambda item: (item.created_at_ms, item.file_id), reverse=True)
+    seen, position = [], None
+    for size in (4, 4, 2):
+        page = store.list_by_user(records[0].user_id, limit=4, position=position)
+        assert len(page.records) == size
+        seen += page.records
+        position = page.next_position
+    assert position is None
+    assert seen == order
+
+
+@pytest.mark.parametrize(("limit", "has_more"), [(2, True), (3, False), (4, False)])
+def test_a_page_says_whether_there_is_more(store, record, limit, has_more):
+    records = [record(f"m-{number}") for number in range(3)]
+    store.write(records)
+    page = store.list_by_user(records[0].user_id, limit=limit)
+    assert len(page.records) == min(limit, 3)
+    assert (page.next_position is not None) is has_more
+
+
+def test_someone_without_files_has_an_empty_page(store, user):
+    page = store.list_by_user(user, limit=5)
+    assert (page.records, page.next_position) == ((), None)
+
+
+def test_a_file_that_arrived_appears_when_claimed_and_goes_when_deleted(store, record):
+    row = record("m", status=Status.ARRIVED)
+    shown = []
+    for version, status in enumerate([Status.ARRIVED, Status.STORED, Status.DELETED], start=1):
+        store.write([replace(row, status=status, version=version)])
+        shown.append(len(store.list_by_user(row.user_id, limit=5).records))
+    assert shown == [0, 1, 0]
+
+
+def test_nobody_sees_the_files_of_another(store, record, user):
+    store.write([record("m"), record("m", of=user + "0")])
+    assert [row.user_id for row in store.list_by_user(user, limit=5).records] == [user]
+
+
+def test_the_owner_of_a_known_file_is_found_and_of_an_unknown_one_not(store, record):
+    row = record("m")
+    store.write([row])
+    assert store.owners([row.file_id, record("never").file_id]) == {row.file_id: row.user_id}
+
+
+def test_pending_rows_are_due_at_their_time_oldest_first_until_they_settle(store, record):
+    # Long ago, so that rows of other tests in the same table stay out of sight.
+    late = record("late", settle_after_ms=2000)
+    early = record("early", settle_after_ms=1000)
+    store.write([late, early])
+    assert key(early) not in store.pending_before(999, limit=10)
+    assert store.pending_before(1000, limit=10) == [key(early)]
+    assert store.pending_before(2000, limit=10) == [key(early), key(late)]
+    assert store.pending_before(2000, limit=1) == [key(early)]
+    settled = [replace(row, status=Status.STORED, version=2) for row in (early, late)]
+    store.write(settled)
+    assert store.pending_before(2000, limit=10) == []
+
+
+def test_a_table_nobody_answers_for_is_unavailable(as_process, record, unused_port):
+    away = aws.client("dynamodb", f"http://127.0.0.1:{unused_port}")
+    store = dynamodb.DynamoMetadata(away, "files")
+    for ask in (
+        lambda: store.get_many([("ada", "f")]),
+        lambda: store.write([record("m")]),
+        lambda: store.write([record("m"), record("n")]),
+        lambda: store.list_by_user("ada", limit=1),
+        lambda: store.owners(["f"]),
+        lambda: store.pending_before(1, limit=1),
+    ):
+        with pytest.raises(Unavailable):
+            ask()
