@@ -58,7 +58,7 @@ class GrantUploads:
                 record = self._decide(item, this_file, before)
             except Rejected as error:
                 replies.append(self._refusal(item, this_file, error))
-                if before is None and not isinstance(error, MessageIdConflict):
+                if not isinstance(error, MessageIdConflict):
                     answers[this_file] = self._answer(item, "rejected", error=error)
                 continue
             if not isinstance(before, FileRecord):
