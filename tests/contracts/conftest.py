@@ -21,6 +21,8 @@ from tests.doubles import (
     MemoryTickets,
 )
 
+FACTS = FileFacts("a.txt", 3, "text/plain")
+
 
 @pytest.fixture
 def clock():
@@ -37,7 +39,7 @@ def user():
 def record(user):
     """Makes records of *user*: ``record("m-1", status=..., version=...)``."""
 
-    def make(message_id, *, of=user, facts=FileFacts("a.txt", 3, "text/plain"), **changes):
+    def make(message_id, *, of=user, facts=FACTS, **changes):
         members = {
             "status": Status.PENDING,
             "created_at_ms": 1_800_000_000_000,
