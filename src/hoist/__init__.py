@@ -3,7 +3,8 @@
 domain.model               a file's record and the states it moves through
 domain.policy              what each tier may do; which requests make sense
 domain.errors              every way to be refused or to fail
-domain.messages            frames, envelopes, metadata events, strict JSON
+domain.messages            frames, envelopes, metadata events
+domain.strict_json         JSON as strangers send it, refused calmly
 domain.ports               what the pipeline needs from the world
 pipeline.events            what the steps say, to clients and to the log
 pipeline.ingest            1. a request goes on its lane, durably

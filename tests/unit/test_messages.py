@@ -2,7 +2,7 @@
 
 import pytest
 
-from hoist.domain import messages
+from hoist.domain import messages, strict_json
 from hoist.domain.errors import InvalidRequest, Malformed
 from hoist.domain.messages import Envelope, FileDescription, FileStored, UploadFrame
 
@@ -28,15 +28,15 @@ FRAME = {"action": "upload", "messageId": "m-1", "file": {"name": "a", "size": 1
 )
 def test_json_that_breaks_things_later_is_refused_calmly(raw):
     with pytest.raises(Malformed, match="not JSON we accept"):
-        messages.decode(raw)
+        strict_json.decode(raw)
 
 
 def test_json_as_deep_as_allowed_is_read():
-    assert messages.decode(b'{"a":' * 8 + b"1" + b"}" * 8)
+    assert strict_json.decode(b'{"a":' * 8 + b"1" + b"}" * 8)
 
 
 def test_a_surrogate_pair_is_an_ordinary_character():
-    assert messages.decode(b'"\\ud83d\\ude00"') == "\U0001f600"
+    assert strict_json.decode(b'"\\ud83d\\ude00"') == "\U0001f600"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What travels: frames from clients, the ingest envelope, metadata events, and their JSON.
+"""What travels: frames from clients, the ingest envelope, metadata events.
 
 Clients' messages refuse unknown members, so that a typo is told; our own ignore them, so that
 an older reader survives a newer writer.
@@ -6,15 +6,14 @@ an older reader survives a newer writer.
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
+from hoist.domain import strict_json
 from hoist.domain.errors import InvalidRequest, Malformed
 from hoist.domain.model import FileFacts, Visibility
 
@@ -23,7 +22,6 @@ LANES = ("premium", "basic")
 GROUPS = {"premium": "upload-premium", "basic": "upload-basic"}
 METADATA_GROUP = "metadata-handler"
 BUCKET_GROUP = "bucket-events"
-DEPTH_MAX = 8
 
 T = TypeVar("T", bound=BaseModel)
 MessageId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")]
@@ -183,7 +181,7 @@ def _ours(parse: Any, raw: bytes | None) -> Any:
     if raw is None:
         raise Malformed("the record has no value")
     try:
-        return parse(decode(raw))
+        return parse(strict_json.decode(raw))
     except ValidationError as error:
         raise Malformed(_explain(error)[0]) from error
 
@@ -198,66 +196,10 @@ def from_client(model: type[T], data: Any) -> T:
         raise InvalidRequest(*_explain(error)) from error
 
 
-def decode(raw: bytes | str) -> Any:
-    """JSON, strictly: no NaN or Infinity, no repeated names, no lone surrogates, not too deep.
-
-    Raises ``Malformed``. The standard parser accepts all of these and they break things later
-    (RELIABILITY section 6, JSON).
-    """
-    try:
-        text = raw if isinstance(raw, str) else raw.decode("utf-8")
-        data = json.loads(
-            text,
-            object_pairs_hook=_unique,
-            parse_constant=_no_constant,
-            parse_float=_finite,
-        )
-        if "\\u" in text:
-            json.dumps(data, ensure_ascii=False).encode()  # a lone surrogate cannot be encoded
-    except Malformed:
-        raise
-    except RecursionError as error:
-        raise Malformed("not JSON we accept: nested too deeply") from error
-    except UnicodeError as error:
-        raise Malformed("not JSON we accept: not valid UTF-8 text") from error
-    except ValueError as error:
-        raise Malformed(f"not JSON we accept: {error}") from error
-    if _deeper_than(data, DEPTH_MAX):
-        raise Malformed("not JSON we accept: nested too deeply")
-    return data
-
-
 def iso(at_ms: int) -> str:
     """RFC 3339 in UTC, with milliseconds."""
     at = datetime.fromtimestamp(at_ms / 1000, UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise Malformed("not JSON we accept: a name occurs twice")
-    return found
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise Malformed(f"not JSON we accept: {name} is not a number")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise Malformed("not JSON we accept: a number is too large")
-    return number
-
-
-def _deeper_than(data: Any, depth: int) -> bool:
-    if not isinstance(data, dict | list):
-        return False
-    if depth == 0:
-        return True
-    inner = data.values() if isinstance(data, dict) else data
-    return any(_deeper_than(item, depth - 1) for item in inner)
 
 
 def _explain(error: ValidationError) -> tuple[str, str | None]:

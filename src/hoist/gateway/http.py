@@ -13,7 +13,7 @@ from flask_sock import Sock
 from werkzeug.wrappers import Response as BaseResponse
 
 from hoist import telemetry
-from hoist.domain import messages
+from hoist.domain import messages, strict_json
 from hoist.domain.errors import InvalidRequest
 from hoist.domain.messages import UploadRequest
 from hoist.gateway import authorizer, management, openapi, problems, websocket
@@ -74,7 +74,7 @@ def _uploads(app: Flask, services: Services, sessions: Sessions) -> None:
     @app.post("/files/upload")
     def upload() -> tuple[Response, int, dict[str, str]] | Response:
         principal = authorizer.bearer(services, request)
-        body = messages.from_client(UploadRequest, messages.decode(request.get_data()))
+        body = messages.from_client(UploadRequest, strict_json.decode(request.get_data()))
         wait = _wait_seconds(request.headers.get("Prefer", ""))
         # An id of its own, so that the URL goes to this request and not to every open socket.
         connection_id = f"rest-{secrets.token_urlsafe(9)}"

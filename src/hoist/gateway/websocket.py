@@ -9,7 +9,7 @@ from typing import Any
 from flask import Request
 
 from hoist import telemetry
-from hoist.domain import messages
+from hoist.domain import messages, strict_json
 from hoist.domain.errors import HoistError, InvalidRequest, TokenExpired, UnknownAction
 from hoist.domain.messages import PingFrame, ResumeFrame, StatusFrame, UploadFrame
 from hoist.domain.model import Principal, file_id
@@ -73,7 +73,7 @@ def _converse(services: Services, session: Session) -> None:
         telemetry.bind(trace_id)
         message_id = None
         try:
-            data = messages.decode(text)
+            data = strict_json.decode(text)
             if isinstance(data, dict) and isinstance(data.get("messageId"), str):
                 message_id = data["messageId"][:128]
             trace_id = _act(services, session, data, trace_id)
