@@ -15,6 +15,7 @@ from typing import Any
 import kafka
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
+from kafka.net.compat import KafkaNetClient
 
 from hoist.domain.errors import Unavailable
 from hoist.domain.ports import Message, Position
@@ -97,8 +98,8 @@ class KafkaLog:
 
 
 def producer(bootstrap: str) -> Any:
-    _check_version()
-    return KafkaProducer(
+    return _open(
+        KafkaProducer,
         bootstrap_servers=bootstrap.split(","),
         acks="all",
         enable_idempotence=True,  # said aloud: other settings turn it off silently
@@ -112,8 +113,8 @@ def producer(bootstrap: str) -> Any:
 
 def consumer(bootstrap: str, group: str, topic: str) -> Any:
     """A member of *group* that reads from the earliest record nobody committed."""
-    _check_version()
-    return KafkaConsumer(
+    return _open(
+        KafkaConsumer,
         topic,
         bootstrap_servers=bootstrap.split(","),
         group_id=group,
@@ -124,6 +125,23 @@ def consumer(bootstrap: str, group: str, topic: str) -> Any:
         max_poll_records=100,
         fetch_max_wait_ms=500,
     )
+
+
+def _open(kind: Any, *topics: str, **options: Any) -> Any:
+    """A client of *kind*. When no broker answers, the library leaves its sockets open: we close."""
+    _check_version()
+    opened: list[Any] = []
+
+    def client(**inner: Any) -> Any:
+        opened.append(KafkaNetClient(**inner))
+        return opened[0]
+
+    try:
+        return kind(*topics, kafka_client=client, **options)
+    except KafkaError:
+        for each in opened:
+            each.close()
+        raise
 
 
 def _check_version() -> None:
