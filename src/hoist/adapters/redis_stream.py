@@ -61,20 +61,31 @@ class RedisEvents:
     def since(self, user_id: str, n: int, *, limit: int = 100) -> list[dict[str, Any]]:
         if not 0 <= n < NUMBER_MAX:
             return []  # a client may ask for any number, Redis refuses those it cannot have given
-        after = f"({n // SEQUENCES}-{n % SEQUENCES}"
         nothing: list[Any] = []
         rows = self._guard(
-            lambda: list(self._redis.xrange(_stream(user_id), min=after, count=limit)), nothing
+            lambda: list(self._redis.xrange(_stream(user_id), min=_after(n), count=limit)), nothing
         )
         return [{**json.loads(fields[b"e"]), "n": _number(stream_id)} for stream_id, fields in rows]
 
 
 class EventFeed:
-    """What a gateway hears: the channels of the users who have sockets there."""
+    """What a gateway hears: the channels of the users who have sockets there.
 
-    def __init__(self, client: Any) -> None:
+    What was published while the connection was lost is read from the streams afterwards.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        quiet_seconds: float = QUIET_SECONDS,
+        silent_seconds: float = SILENT_SECONDS,
+    ) -> None:
         self._redis = client
+        self._quiet_seconds, self._silent_seconds = quiet_seconds, silent_seconds
         self._wanted: Counter[str] = Counter()
+        self._since: dict[str, int] = {}  # a number before each channel's first event, by our clock
+        self._heard: dict[str, int] = {}  # each channel's last number
+        self._behind: set[str] = set()  # channels whose stream may hold what we did not hear
         self._confirmed: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
         self._pubsub: Any = None
@@ -87,6 +98,7 @@ class EventFeed:
             self._wanted[channel] += 1
             confirmed = self._confirmed.setdefault(channel, threading.Event())
             if self._wanted[channel] == 1:
+                self._since[channel] = time.time_ns() // 1_000_000 * SEQUENCES
                 self._send("subscribe", channel)
         confirmed.wait(SUBSCRIBE_SECONDS_MAX)
 
@@ -96,6 +108,8 @@ class EventFeed:
             self._wanted[channel] -= 1
             if self._wanted[channel] <= 0:
                 del self._wanted[channel]
+                del self._since[channel]
+                self._heard.pop(channel, None)
                 self._confirmed.pop(channel, None)
                 self._send("unsubscribe", channel)
 
@@ -122,34 +136,55 @@ class EventFeed:
         pubsub.subscribe("hoist:feed")  # keeps the connection open with no users yet
         with self._lock:
             self._pubsub = pubsub
+            self._behind = set(self._wanted)
             for channel in self._wanted:
                 self._send("subscribe", channel)
         heard_at = time.monotonic()
         while not self._stopping.is_set():
-            message = pubsub.get_message(timeout=1.0)
+            message = pubsub.get_message(timeout=min(1.0, self._quiet_seconds))
             silent_seconds = time.monotonic() - heard_at
             if message:
                 heard_at = time.monotonic()
                 self._handle(message, deliver)
-            elif silent_seconds > SILENT_SECONDS:
+            elif silent_seconds > self._silent_seconds:
                 raise redis.ConnectionError("not even a pong: the connection is dead")
-            elif silent_seconds > QUIET_SECONDS:
+            elif silent_seconds > self._quiet_seconds:
                 with self._lock:
-                    self._send("ping", "")
+                    self._send("ping")
 
     def _handle(self, message: dict[str, Any], deliver: Callable[[dict[str, Any]], None]) -> None:
         if message["type"] not in ("subscribe", "message"):
             return
         channel = message["channel"].decode()
-        if message["type"] == "subscribe":
-            if confirmed := self._confirmed.get(channel):
-                confirmed.set()
+        if message["type"] == "message":
+            stream_id, connection_id, text = message["data"].split(b" ", 2)
+            self._hand_over(channel, stream_id, connection_id, text, deliver)
             return
-        stream_id, connection_id, text = message["data"].split(b" ", 2)
+        since = self._heard.get(channel) or self._since.get(channel)
+        if channel in self._behind and since:
+            self._behind.discard(channel)
+            for stream_id, fields in self._redis.xrange(channel, min=_after(since)):
+                self._hand_over(channel, stream_id, fields[b"c"], fields[b"e"], deliver)
+        if confirmed := self._confirmed.get(channel):
+            confirmed.set()
+
+    def _hand_over(
+        self,
+        channel: str,
+        stream_id: bytes,
+        connection_id: bytes,
+        text: bytes,
+        deliver: Callable[[dict[str, Any]], None],
+    ) -> None:
+        n = _number(stream_id)
+        if n <= self._heard.get(channel, 0):
+            return  # read from the stream already
+        if channel in self._since:
+            self._heard[channel] = n
         event = {
             "userId": channel.removeprefix("hoist:{").removesuffix("}:events"),
             "connectionId": None if connection_id == b"-" else connection_id.decode(),
-            "body": {**json.loads(text), "n": _number(stream_id)},
+            "body": {**json.loads(text), "n": n},
         }
         try:
             deliver(event)
@@ -157,18 +192,22 @@ class EventFeed:
             # One socket's trouble must not make a whole gateway deaf: this loop is its ear.
             logger.exception("event not delivered")
 
-    def _send(self, verb: str, channel: str) -> None:
+    def _send(self, verb: str, *channels: str) -> None:
         """Under the lock: two commands must not share a write. A lost one is sent on reconnect."""
         if self._pubsub is None:
             return
         try:
-            getattr(self._pubsub, verb)(channel)
+            getattr(self._pubsub, verb)(*channels)
         except (redis.RedisError, OSError) as error:
             logger.warning("subscription waits", extra={"reason": repr(error)})
 
 
 def _stream(user_id: str) -> str:
     return f"hoist:{{{user_id}}}:events"
+
+
+def _after(n: int) -> str:
+    return f"({n // SEQUENCES}-{n % SEQUENCES}"
 
 
 def _number(stream_id: bytes) -> int:
