@@ -3,6 +3,8 @@ transports."""
 
 from __future__ import annotations
 
+import re
+
 from flask import Request
 
 from hoist.domain.errors import Forbidden, InvalidRequest, Unauthorized
@@ -46,5 +48,5 @@ def check_upgrade(request: Request) -> None:
         raise InvalidRequest("this is a WebSocket: connect with Upgrade: websocket")
     if request.headers.get("Sec-WebSocket-Version") != "13":
         raise InvalidRequest("only WebSocket version 13 is spoken here")
-    if len(request.headers.get("Sec-WebSocket-Key", "")) != 24:
+    if not re.fullmatch(r"[A-Za-z0-9+/]{22}==", request.headers.get("Sec-WebSocket-Key", "")):
         raise InvalidRequest("Sec-WebSocket-Key is missing or not 16 bytes of base64")

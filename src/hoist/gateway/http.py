@@ -121,7 +121,8 @@ def _files(app: Flask, services: Services) -> None:
 
     @app.get("/me")
     def me() -> Response:
-        return jsonify(services.files.me(authorizer.bearer(services, request)))
+        principal = authorizer.bearer(services, request)
+        return jsonify(services.files.me(principal))
 
 
 def _health(app: Flask, services: Services) -> None:

@@ -53,14 +53,11 @@ def install(app: Flask, services: Services, sessions: Sessions) -> None:
 
 def _here(session: Session, registered: Connection | None, body: bytes) -> Response:
     if request.method == "GET":
-        identity = {
-            "sourceIp": registered.source_ip if registered else "",
-            "userAgent": registered.user_agent if registered else "",
-        }
-        active = iso(int(session.last_active_at * 1000))
-        connected = iso(registered.connected_at_ms) if registered else active
-        told = {"connectedAt": connected, "identity": identity, "lastActiveAt": active}
-        return jsonify(told)
+        active_ms = int(session.last_active_at * 1000)
+        if registered is None:
+            return _told(active_ms, active_ms, "", "")
+        ip, agent = registered.source_ip, registered.user_agent
+        return _told(registered.connected_at_ms, active_ms, ip, agent)
     if request.method == "DELETE":
         session.close(NORMAL, "Connection Closed Normally")
         return Response(status=204)
@@ -75,17 +72,27 @@ def _there(services: Services, connection: Connection, body: bytes) -> Response:
     try:
         if request.method == "GET":
             found = api.get_connection(ConnectionId=connection.connection_id)
-            found.pop("ResponseMetadata")
-            return jsonify(found)
+            times = (found["ConnectedAt"], found["LastActiveAt"])
+            connected_ms, active_ms = (round(time.timestamp() * 1000) for time in times)
+            identity = found["Identity"]
+            return _told(connected_ms, active_ms, identity["SourceIp"], identity["UserAgent"])
         if request.method == "DELETE":
             api.delete_connection(ConnectionId=connection.connection_id)
             return Response(status=204)
         api.post_to_connection(ConnectionId=connection.connection_id, Data=body)
     except api.exceptions.GoneException as error:
         raise Gone("no such connection, or not any more") from error
+    except api.exceptions.LimitExceededException as error:
+        raise SlowClient("the client reads too slowly") from error
     except (ClientError, BotoCoreError) as error:
         raise Unavailable("the gateway that holds the connection does not answer") from error
     return Response(status=200)
+
+
+def _told(connected_ms: int, active_ms: int, source_ip: str, user_agent: str) -> Response:
+    identity = {"sourceIp": source_ip, "userAgent": user_agent}
+    times = {"connectedAt": iso(connected_ms), "lastActiveAt": iso(active_ms)}
+    return jsonify(times | {"identity": identity})
 
 
 def _raw_url() -> str:

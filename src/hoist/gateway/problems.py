@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from flask import Flask, Response, g, json
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from hoist.domain.errors import HoistError, Unauthorized
 from hoist.pipeline.events import error_view
@@ -48,7 +48,10 @@ def install(app: Flask) -> None:
     def http(error: HTTPException) -> Response:
         status = error.code or 500
         code = NAMES.get(status, "http_error" if status < 500 else "internal")
-        return problem(status, code, error.description or HTTPStatus(status).phrase)
+        response = problem(status, code, error.description or HTTPStatus(status).phrase)
+        if isinstance(error, MethodNotAllowed):
+            response.headers["Allow"] = ", ".join(error.valid_methods or ())  # RFC 9110 15.5.6
+        return response
 
     @app.errorhandler(Exception)
     def bug(error: Exception) -> Response:

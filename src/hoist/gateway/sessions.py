@@ -37,7 +37,7 @@ class Session:
         self.last_active_at = time.time()
         self._queue: deque[str] = deque()
         self._queued_bytes = 0
-        self._is_sending = False
+        self._is_sending = self._is_cut = False
         self._lock = threading.Lock()
         self._held: dict[str, list[dict[str, Any]]] = {}
 
@@ -62,10 +62,12 @@ class Session:
     def send_text(self, text: str) -> bool:
         """Queue *text*; False, and the end of the socket, when its peer reads too slowly."""
         with self._lock:
+            if self._is_cut:
+                return False
             is_full = self._queued_bytes + len(text) > QUEUE_BYTES_MAX
             if is_full or len(self._queue) >= QUEUE_MESSAGES_MAX:
                 logger.info("slow reader cut", extra={"connectionId": self.connection_id})
-                self._queue.clear()
+                self._cut()
                 threading.Thread(target=self.close, args=(SLOW_READER, "too slow")).start()
                 return False
             self._queue.append(text)
@@ -97,11 +99,15 @@ class Session:
                 self.socket.send(text)
             except (ConnectionClosed, OSError):
                 with self._lock:
-                    self._queue.clear()
-                    self._queued_bytes = 0
+                    self._cut()
                     self._is_sending = False
                 self.close(SLOW_READER, "too slow")
                 return
+
+    def _cut(self) -> None:
+        self._is_cut = True
+        self._queue.clear()
+        self._queued_bytes = 0
 
 
 class Sessions:

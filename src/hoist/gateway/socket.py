@@ -21,7 +21,9 @@ from wsproto.events import (
     Request,
     TextMessage,
 )
-from wsproto.utilities import LocalProtocolError
+from wsproto.utilities import LocalProtocolError, RemoteProtocolError
+
+from hoist.domain.errors import InvalidRequest
 
 FRAME_BYTES_MAX, MESSAGE_BYTES_MAX = 32 * 1024, 128 * 1024
 WAITING_MAX = 64
@@ -37,21 +39,34 @@ class _WholeFrames:
     def __init__(self, inner: Any, waiting: list[str]) -> None:
         self._inner, self._waiting = inner, waiting
         self._writing = threading.Lock()
+        self._is_broken = self._is_over = False
         self.room = threading.Event()
         # Reads happen only after a select said that there is data, so this bounds the writes.
         inner.settimeout(WRITE_SECONDS_MAX)
 
     def send(self, data: bytes) -> int:
         with self._writing:
+            if self._is_broken:  # whatever follows half a frame is read as its other half
+                raise BrokenPipeError("an earlier frame could not be finished")
+            self._is_broken = True
             self._inner.sendall(data)
+            self._is_broken = False
         return len(data)
 
     def recv(self, size: int) -> bytes:
-        while len(self._waiting) >= WAITING_MAX:
+        while self._is_full():
             self.room.clear()
-            if len(self._waiting) >= WAITING_MAX:
+            if self._is_full():
                 self.room.wait()
-        return bytes(self._inner.recv(size))
+        return b"" if self._is_over else bytes(self._inner.recv(size))
+
+    def end(self) -> None:
+        """Let the reader go: nobody takes what waits any more."""
+        self._is_over = True
+        self.room.set()
+
+    def _is_full(self) -> bool:
+        return len(self._waiting) >= WAITING_MAX and not self._is_over
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -66,11 +81,17 @@ class SafeServer(simple_websocket.Server):  # type: ignore[misc]
         self._parts: list[str] = []
         self._frame_bytes = self._message_bytes = 0
         self._sending = threading.RLock()
-        super().handshake()
+        try:
+            super().handshake()
+        except (RemoteProtocolError, UnicodeError) as error:
+            raise InvalidRequest("this is no WebSocket handshake (RFC 6455)") from error
 
     def send(self, data: str) -> None:
         with self._sending:
-            super().send(data)
+            try:
+                super().send(data)
+            except LocalProtocolError as error:  # somebody else said goodbye just now
+                raise ConnectionClosed(self.close_reason, self.close_message) from error
 
     def receive(self, timeout: float | None = None) -> str | None:
         """The next message, or None after *timeout* seconds. Raises ``ConnectionClosed``."""
@@ -85,7 +106,7 @@ class SafeServer(simple_websocket.Server):  # type: ignore[misc]
         except (ConnectionClosed, OSError, LocalProtocolError):
             self.connected = False
         self.event.set()
-        self.sock.room.set()
+        self.sock.end()
 
     def _handle_events(self) -> bool:
         try:
@@ -120,7 +141,8 @@ class SafeServer(simple_websocket.Server):  # type: ignore[misc]
             return self._refuse(TOO_BIG, "a frame has at most 32 KiB")
         if self._message_bytes > MESSAGE_BYTES_MAX:
             return self._refuse(TOO_BIG, "a message has at most 128 KiB")
-        self._parts.append(event.data)
+        if event.data:  # a peer may send empty pieces for ever
+            self._parts.append(event.data)
         if event.frame_finished:
             self._frame_bytes = 0
         if event.message_finished:
