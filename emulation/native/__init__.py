@@ -2,6 +2,7 @@
 
 ports       where each service listens; all derive from one base
 engines     fetches the Java engines and Redis, as locked
+arrivals    shows how far those have come
 preflight   what must hold before anything starts
 services    what runs, how, and after what
 probes      whether a service really works

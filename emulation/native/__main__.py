@@ -14,9 +14,9 @@ import click
 
 from emulation.native import logs as log_stream
 from emulation.native import probes, screen
-from emulation.native.ports import Ports, port_base, stack_dir
+from emulation.native.ports import PORT_BASE_DEFAULT, Ports, given_port_base, port_base, stack_dir
 from emulation.native.preflight import NotFit
-from emulation.native.services import table
+from emulation.native.services import ENGINES, GATEWAYS, WORKERS, Service, table
 from emulation.native.stack import Stack, StackFailed
 from emulation.native.supervisor import Supervisor
 
@@ -29,14 +29,17 @@ def main() -> None:
 @main.command()
 def up() -> None:
     """Start everything; harmless when it runs already."""
-    stack = Stack(port_base(), stack_dir())
+    stack = _stack()
     try:
         is_new = stack.up(screen.progress)
     except (StackFailed, NotFit) as error:
         screen.problem(str(error))
         raise SystemExit(1) from error
     except KeyboardInterrupt:
-        screen.problem("stopped; nothing is left running. Start again with: make up")
+        if stack.is_running():
+            screen.problem("the stack goes on without you; stop it with: make down")
+        else:
+            screen.problem("stopped; nothing is left running. Start again with: make up")
         raise SystemExit(130) from None
     screen.welcome(stack, is_new=is_new)
 
@@ -44,14 +47,15 @@ def up() -> None:
 @main.command()
 def down() -> None:
     """Stop everything."""
-    screen.note("stopped" if Stack(port_base(), stack_dir()).down() else "nothing was running")
+    stack = Stack(PORT_BASE_DEFAULT, stack_dir())
+    screen.note("stopped" if stack.down() else "nothing was running")
 
 
 @main.command()
 @click.option("-o", "form", type=click.Choice(["table", "json", "env"]), default="table")
 def status(form: str) -> None:
     """What runs. Exits 1 when something does not."""
-    stack = Stack(port_base(), stack_dir())
+    stack = _stack()
     if form == "env":
         for name, value in stack.settings().items():
             click.echo(f"export {name}={shlex.quote(value)}")
@@ -67,33 +71,44 @@ def status(form: str) -> None:
 @main.command()
 @click.argument("services", nargs=-1)
 @click.option("-f", "--follow", is_flag=True, help="Go on as lines come.")
-@click.option("-n", "--lines", default=200, help="How many of the past.")
+@click.option("-n", "--lines", default=200, type=click.IntRange(0), help="How many of the past.")
 @click.option("--grep", default="", help="Only lines with this text.")
 @click.option("--trace", default="", help="Only lines of this trace id.")
 def logs(services: tuple[str, ...], follow: bool, lines: int, grep: str, trace: str) -> None:
     """One stream of every service's log, in the order of time."""
+    known = (*ENGINES, *GATEWAYS, *WORKERS, "supervisor")
+    for name in services:
+        if name not in known:
+            screen.problem(f"there is no service {name!r}; these are: {', '.join(known)}")
+            raise SystemExit(2)
+    if not (stack_dir() / "logs").exists():
+        screen.problem("there are no logs yet; start the stack with: make up")
+        raise SystemExit(1)
     log_stream.show(stack_dir() / "logs", services, follow, lines, grep or trace)
 
 
 @main.command()
 def doctor() -> None:
     """Use every service as we do, and say what is wrong."""
-    stack = Stack(port_base(), stack_dir())
+    stack = _stack()
     running: dict[str, Any] = {row["name"]: row for row in stack.status()}
     if not running:
         screen.problem("the stack is down; start it with: make up")
         raise SystemExit(1)
-    is_well = True
-    for service in table(Ports(port_base()), stack_dir()):
-        try:
-            log = stack_dir() / "logs" / f"{service.name}.log"
-            probes.of(service.name)(stack.settings() | dict(service.env), log)
-        except Exception as error:
-            is_well = False
-            screen.problem(f"{service.name}: {error!r}; see: make logs S={service.name}")
+    problems = 0
+    for service in table(stack.ports, stack.directory):
+        if problem := _problem(stack, service, running[service.name]["state"]):
+            problems += 1
+            screen.problem(f"{service.name}: {problem}; see: make logs S={service.name}")
         else:
             screen.note(f"{service.name}: well")
-    sys.exit(0 if is_well else 1)
+    sys.exit(1 if problems else 0)
+
+
+@main.command("port-base", hidden=True)
+def show_port_base() -> None:
+    """For make: where the stack is, or would be."""
+    click.echo(_stack().ports.base)
 
 
 @main.command(hidden=True)
@@ -102,11 +117,40 @@ def supervise() -> None:
     directory: Path = stack_dir()
     directory.mkdir(parents=True, exist_ok=True)
     lock = (directory / "supervisor.lock").open("a+")
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(lock, fcntl.LOCK_EX)  # waits a moment when somebody looks whether we are there
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()
     raise SystemExit(Supervisor(Ports(port_base()), directory).run())
+
+
+def _stack() -> Stack:
+    """Where the caller says, else where it runs, else at the default."""
+    try:
+        given = given_port_base()
+    except ValueError as error:
+        screen.problem(str(error))
+        raise SystemExit(2) from None
+    running = Stack(PORT_BASE_DEFAULT, stack_dir()).running_base()
+    if running and given and running != given:
+        screen.problem(
+            f"the stack of this folder runs with PORT_BASE={running}, not {given}: "
+            f"leave PORT_BASE out to use it, or stop it first: make down"
+        )
+        raise SystemExit(1)
+    return Stack(given or running or PORT_BASE_DEFAULT, stack_dir())
+
+
+def _problem(stack: Stack, service: Service, state: str) -> str | None:
+    """Why *service* cannot be used, or None."""
+    if state != "ready":
+        return f"it is {state}"
+    log = stack.directory / "logs" / f"{service.name}.log"
+    try:
+        probes.of(service.name)(stack.settings() | dict(service.env), log)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
 
 
 if __name__ == "__main__":

@@ -15,9 +15,12 @@ import subprocess
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from jgo.env import LockFile
-from jgo.maven import MavenContext
+from jgo.maven import MavenContext, PythonResolver
+
+from emulation.native.arrivals import Arrivals, Stopped
 
 LOCKS = Path(__file__).parent / "engines"
 ENGINES = ("kafka", "dynamodb", "redis")
@@ -37,18 +40,10 @@ def directory() -> Path:
 
 def install() -> None:
     """Fetch what is missing. Raises ``SystemExit`` that names the file which failed."""
-    logging.getLogger("jgo").setLevel(logging.WARNING)
-    with ThreadPoolExecutor(8) as pool:
-        for engine in ENGINES:
-            if (directory() / engine / _stamp(engine)).exists():
-                continue
-            lock = LockFile.load(LOCKS / engine / "jgo.lock.toml")
-            shutil.rmtree(directory() / engine, ignore_errors=True)
-            (directory() / engine).mkdir(parents=True)
-            list(pool.map(lambda item, to=engine: _fetch(item, to), lock.dependencies))
-            if engine == "redis":
-                _unpack_redis()
-            (directory() / engine / _stamp(engine)).touch()
+    logging.getLogger("jgo").setLevel(logging.ERROR)
+    for engine in ENGINES:
+        if not (directory() / engine / _stamp(engine)).exists():
+            _install(engine)
 
 
 def classpath(engine: str) -> str:
@@ -66,28 +61,51 @@ def redis_server() -> str:
     return str(directory() / "redis" / "redis-server")
 
 
+def _install(engine: str) -> None:
+    items = LockFile.load(LOCKS / engine / "jgo.lock.toml").dependencies
+    shutil.rmtree(directory() / engine, ignore_errors=True)
+    (directory() / engine).mkdir(parents=True)
+    with Arrivals(engine, len(items)) as arrivals, ThreadPoolExecutor(8) as pool:
+        try:
+            list(pool.map(lambda item: _fetch(item, engine, arrivals), items))
+        except BaseException:
+            arrivals.stop()  # else the pool would wait for whole files
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    if engine == "redis":
+        _unpack_redis()
+    (directory() / engine / _stamp(engine)).touch()
+
+
 def _stamp(engine: str) -> str:
     lock = (LOCKS / engine / "jgo.lock.toml").read_bytes()
     return f".complete-{hashlib.sha256(lock).hexdigest()[:12]}"
 
 
-def _fetch(item: object, engine: str) -> None:
+def _fetch(item: Any, engine: str, arrivals: Arrivals) -> None:
     """One artifact of the lock, into the engine's folder, by way of the shared Maven cache."""
-    group, name = item.groupId, item.artifactId  # type: ignore[attr-defined]
-    version, kind = item.version, item.packaging  # type: ignore[attr-defined]
-    context = MavenContext(repo_cache=directory() / "maven", timeout=120)
-    artifact = context.project(group, name).at_version(version).artifact("", kind)
-    try:
-        path = Path(artifact.resolve())
-    except Exception as error:
-        raise SystemExit(f"cannot fetch {group}:{name}:{version}: {error}") from error
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != item.sha256:  # type: ignore[attr-defined]
-        path.unlink()
-        raise SystemExit(f"{group}:{name}:{version} is not the locked file (SHA-256 {found})")
+    name, kind = item.artifactId, item.packaging
+    label = f"{item.groupId}:{name}:{item.version}"
+    resolver = PythonResolver(progress_callback=arrivals.of_one_file)
+    context = MavenContext(resolver=resolver, repo_cache=directory() / "maven", timeout=120)
+    artifact = context.project(item.groupId, name).at_version(item.version).artifact("", kind)
+    for _ in range(2):
+        try:
+            path = Path(artifact.resolve())
+        except Stopped:
+            raise
+        except Exception as error:
+            raise SystemExit(f"cannot fetch {label}: {error}") from error
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        if found == item.sha256:
+            break
+        path.unlink()  # an interrupted run leaves half a file behind: once more, then
+    else:
+        raise SystemExit(f"{label} is not the locked file (SHA-256 {found})")
     # SQLite's Java wrapper looks for its library under the name without the version.
     target = f"{name}.{kind}" if kind in ("so", "dylib") else path.name
     shutil.copy2(path, directory() / engine / target)
+    arrivals.complete()
 
 
 def _unpack_redis() -> None:
@@ -103,4 +121,7 @@ def _unpack_redis() -> None:
 
 
 if __name__ == "__main__":
-    install()
+    try:
+        install()
+    except (KeyboardInterrupt, Stopped):
+        raise SystemExit(130) from None

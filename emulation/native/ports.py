@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PORT_BASE_DEFAULT = 4500
+PORT_BASE_MIN, PORT_BASE_MAX = 1024, 65535 - 93
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,18 @@ class Ports:
 
 
 def port_base() -> int:
-    return int(os.environ.get("STACK_PORT_BASE", PORT_BASE_DEFAULT))
+    return given_port_base() or PORT_BASE_DEFAULT
+
+
+def given_port_base() -> int | None:
+    """What the caller asked for, if anything. Raises ``ValueError`` with a sentence for people."""
+    given = os.environ.get("STACK_PORT_BASE", "").strip()
+    if not given:
+        return None
+    if not given.isdecimal() or not PORT_BASE_MIN <= int(given) <= PORT_BASE_MAX:
+        limits = f"{PORT_BASE_MIN} to {PORT_BASE_MAX}"
+        raise ValueError(f"PORT_BASE must be a whole number from {limits}, and is {given!r}")
+    return int(given)
 
 
 def stack_dir() -> Path:

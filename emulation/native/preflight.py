@@ -5,11 +5,12 @@ from __future__ import annotations
 import resource
 import shutil
 import socket
+import tempfile
 from pathlib import Path
 
 import psutil
 
-from emulation.native.ports import Ports
+from emulation.native.ports import PORT_BASE_MAX, Ports
 
 DISK_BYTES_MIN = 1 * 1024**3
 MEMORY_BYTES_MIN = 2 * 1024**3
@@ -19,17 +20,31 @@ class NotFit(Exception):
     """The machine cannot run the stack now; the message says why and what to change."""
 
 
+def check_directory(directory: Path) -> None:
+    """Make *directory*. Raises ``NotFit`` when it cannot be written to."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise NotFit(
+            f"cannot write to {directory} ({reason}): mend that, or choose another place: "
+            f"STACK_DIR=/tmp/hoist make up"
+        ) from error
+
+
 def check(ports: Ports, directory: Path) -> None:
     """Raises ``NotFit``; raises this process's limit of open files as far as it may go."""
     for name, port in ports.by_name.items():
         if not _is_free(port):
+            other = ports.base + (1000 if ports.base + 1000 <= PORT_BASE_MAX else -1000)
             raise NotFit(
                 f"port {port} ({name}) is taken by {_holder(port)}: stop it, "
-                f"or move all our ports: make up PORT_BASE={ports.base + 1000}"
+                f"or move all our ports: make up PORT_BASE={other}"
             )
-    directory.mkdir(parents=True, exist_ok=True)
     if shutil.disk_usage(directory).free < DISK_BYTES_MIN:
-        raise NotFit(f"less than 1 GiB is free under {directory}: make room first")
+        raise NotFit(f"less than 1 GiB is free under {directory}: delete something first")
     if psutil.virtual_memory().available < MEMORY_BYTES_MIN:
         raise NotFit("less than 2 GiB of memory is available: close something first")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -37,6 +52,11 @@ def check(ports: Ports, directory: Path) -> None:
 
 
 def _is_free(port: int) -> bool:
+    with socket.socket() as caller:
+        # Where a socket may share a port with one that listens on all interfaces, binding tells
+        # nothing.
+        if caller.connect_ex(("127.0.0.1", port)) == 0:
+            return False
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import socket
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,7 +23,15 @@ READY_LINE = '"worker ready"'
 
 def kafka(settings: Settings, log: Path) -> None:
     """Metadata of the cluster."""
-    admin = KafkaAdminClient(bootstrap_servers=settings["HOIST_KAFKA_BOOTSTRAP"])
+    # A client that finds nobody waits ever longer before it looks again, up to 30 s.
+    host, _, port = settings["HOIST_KAFKA_BOOTSTRAP"].rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=2):
+        pass
+    admin = KafkaAdminClient(
+        bootstrap_servers=settings["HOIST_KAFKA_BOOTSTRAP"],
+        bootstrap_timeout_ms=5_000,
+        request_timeout_ms=5_000,
+    )
     try:
         admin.list_topics()
     finally:

@@ -8,20 +8,63 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 GRACE_SECONDS = 3.0
+
+
+class Reaper:
+    """The supervisor's end of the pipe; for one thread at a time."""
+
+    def __init__(self) -> None:
+        self._groups: set[int] = set()
+        self._process = _start()
+
+    def watch(self, group: int) -> None:
+        self._groups.add(group)
+        self._say(f"+{group}")
+
+    def forget(self, group: int) -> None:
+        self._groups.discard(group)
+        self._say(f"-{group}")
+
+    def end(self) -> None:
+        """Return once everything that is watched has ended."""
+        self._say("")
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait()
+
+    def _say(self, line: str) -> None:
+        if self._process.poll() is not None:  # killed: another one takes over
+            self._process = _start()
+            line = "\n".join(f"+{group}" for group in self._groups)
+        assert self._process.stdin
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
 
 
 def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     groups: set[int] = set()
-    for line in sys.stdin:
+    for line in filter(str.strip, sys.stdin):
         pid = int(line[1:])
         groups.add(pid) if line[0] == "+" else groups.discard(pid)
     stop(groups)
+
+
+def _start() -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "emulation.native.reaper"],
+        stdin=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+        start_new_session=True,
+        text=True,
+    )
 
 
 def stop(groups: set[int], grace_seconds: float = GRACE_SECONDS) -> None:

@@ -16,11 +16,11 @@ STATES = {"ready": "green", "starting": "yellow", "waiting": "dim", "stopped": "
 
 
 def note(text: str) -> None:
-    console.print(text, markup=False)
+    console.print(text, markup=False, soft_wrap=True)
 
 
 def problem(text: str) -> None:
-    console.print(text, style="red", markup=False)
+    console.print(text, style="red", markup=False, soft_wrap=True)
 
 
 def progress(service: dict[str, Any]) -> None:

@@ -67,12 +67,15 @@ def table(ports: Ports, directory: Path) -> list[Service]:
 
 
 def _clean_environment() -> dict[str, str]:
-    """Ours, without settings of another stack that the caller's shell may hold."""
+    """Ours, without settings of another stack that the caller's shell may hold.
+
+    All tell the time in UTC: their logs become one stream.
+    """
     return {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("HOIST_", "AWS_", "STACK_", "PYTHONDONTWRITEBYTECODE"))
-    }
+    } | {"TZ": "UTC"}
 
 
 def _kafka(ports: Ports, directory: Path) -> Service:

@@ -10,15 +10,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+from emulation.native import reaper
 from emulation.native.ports import Ports, settings
-from emulation.native.preflight import check
+from emulation.native.preflight import check, check_directory
 from emulation.native.services import ROOT
 
-UP_SECONDS_MAX = 180.0
+UP_SECONDS_MAX, DOWN_SECONDS_MAX = 180.0, 20.0
 
 
 class StackFailed(Exception):
@@ -37,22 +41,62 @@ class Stack:
     def up(self, tell: Callable[[dict[str, Any]], None] = lambda service: None) -> bool:
         """Start everything and return once it works; False when it ran already.
 
-        *tell* hears each service as it becomes ready. Raises ``StackFailed``; nothing is left
-        running then.
+        *tell* hears each service as it becomes ready. Raises ``StackFailed`` or ``NotFit``;
+        nothing that was started here is left running then.
         """
-        if self.is_running():
+        check_directory(self.directory)
+        is_new = False
+        try:
+            # Of two who start at once, the second waits and then finds it running.
+            with self._lock("start.lock"):
+                is_new = not self.is_running()
+                if is_new:
+                    self._start()
             self._wait_ready(tell)
-            return False
+        except BaseException:
+            if is_new:
+                self.down()
+            raise
+        return is_new
+
+    def down(self) -> bool:
+        """Stop everything; False when nothing ran."""
+        pid = self._supervisor()
+        if pid:
+            for number in (signal.SIGTERM, signal.SIGCONT):
+                _send(pid, number)
+        deadline = time.monotonic() + DOWN_SECONDS_MAX
+        while pid and self.is_running():
+            if time.monotonic() > deadline:
+                _send(pid, signal.SIGKILL)
+            time.sleep(0.05)
+        if self._process:
+            self._process.wait()
+        return self._sweep() or pid is not None
+
+    def status(self) -> list[dict[str, Any]]:
+        """Every service, with its state, pid, port, restarts and last exit; [] when it is down."""
+        return list(self._told().get("services", [])) if self.is_running() else []
+
+    def is_running(self) -> bool:
+        return self._supervisor() is not None
+
+    def running_base(self) -> int | None:
+        """The port base of what runs in this directory."""
+        return self._told().get("portBase") if self.is_running() else None
+
+    def _start(self) -> None:
+        """Start the supervisor, and return once it tells its state."""
+        self._sweep()
         check(self.ports, self.directory)
         self._clean()
         with (self.directory / "logs" / "supervisor.log").open("wb") as log:
-            command = [sys.executable, "-m", "emulation.native", "supervise"]
             environment = os.environ | {
                 "STACK_PORT_BASE": str(self.ports.base),
                 "STACK_DIR": str(self.directory),
             }
             self._process = subprocess.Popen(
-                command,
+                [sys.executable, "-m", "emulation.native", "supervise"],
                 env=environment,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
@@ -60,48 +104,31 @@ class Stack:
                 stderr=log,
                 start_new_session=True,
             )
-        try:
-            self._wait_ready(tell)
-        except BaseException:
-            self.down()
-            raise
-        return True
-
-    def down(self) -> bool:
-        """Stop everything; False when nothing ran."""
-        pid = self._supervisor()
-        if pid is None:
-            return False
-        os.kill(pid, signal.SIGTERM)
-        while self.is_running():
-            time.sleep(0.05)
-        if self._process:
-            self._process.wait()
-        return True
-
-    def status(self) -> list[dict[str, Any]]:
-        """Every service, with its state, pid, port, restarts and last exit; [] when it is down."""
-        return list(self._told()["services"]) if self.is_running() else []
-
-    def is_running(self) -> bool:
-        return self._supervisor() is not None
+        while not self._told():
+            if self._process.poll() is not None:
+                raise StackFailed(self._explain("the supervisor did not start"))
+            time.sleep(0.02)
 
     def _wait_ready(self, tell: Callable[[dict[str, Any]], None]) -> None:
         deadline = time.monotonic() + UP_SECONDS_MAX
         told: set[str] = set()
-        began = time.monotonic()
+        base = self._told().get("portBase", self.ports.base)
+        if base != self.ports.base:
+            raise StackFailed(f"it runs already, with PORT_BASE={base}")
         while time.monotonic() < deadline:
+            is_running = self.is_running()
             state = self._told()
-            if state.get("failure"):
+            if state["failure"]:
                 raise StackFailed(self._explain(state["failure"]))
-            services = state.get("services", [])
-            for service in services:
+            for service in state["services"]:
                 if service["state"] == "ready" and service["name"] not in told:
                     told.add(service["name"])
                     tell(service)
-            if services and len(told) == len(services):
+            if len(told) == len(state["services"]):
                 return
-            if not self.is_running() and time.monotonic() - began > 10:
+            if all(service["state"] == "stopped" for service in state["services"]):
+                raise StackFailed("somebody stopped the stack; start it again with: make up")
+            if not is_running:
                 raise StackFailed(self._explain("the supervisor ended"))
             time.sleep(0.05)
         late = [service for service in self._told()["services"] if service["state"] != "ready"]
@@ -111,7 +138,8 @@ class Stack:
     def _explain(self, problem: str) -> str:
         """*problem*, with the last lines of the log of whom it names."""
         names = [path.stem for path in (self.directory / "logs").glob("*.log")]
-        culprit = next((name for name in names if name in problem), "supervisor")
+        named = sorted((problem.index(name), name) for name in names if name in problem)
+        culprit = named[0][1] if named else "supervisor"
         path = self.directory / "logs" / f"{culprit}.log"
         lines = path.read_text(errors="replace").splitlines()[-20:] if path.exists() else []
         tail = "\n".join(f"  {line}" for line in lines)
@@ -123,6 +151,20 @@ class Stack:
             shutil.rmtree(self.directory / name, ignore_errors=True)
         (self.directory / "status.json").unlink(missing_ok=True)
         (self.directory / "logs").mkdir(parents=True)
+
+    def _sweep(self) -> bool:
+        """Stop what is left of a stack whose supervisor was killed; False when nothing is."""
+        left = {
+            service["pid"] for service in self._told().get("services", []) if _is_alive(service)
+        }
+        reaper.stop(left)
+        return bool(left)
+
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[None]:
+        with (self.directory / name).open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def _told(self) -> dict[str, Any]:
         try:
@@ -141,3 +183,20 @@ class Stack:
         except FileNotFoundError:
             pass
         return None
+
+
+def _send(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _is_alive(service: dict[str, Any]) -> bool:
+    """Whether the process that was started for *service* is there, and not another of its pid."""
+    if not service["pid"]:
+        return False
+    try:
+        process = psutil.Process(service["pid"])
+        is_same = abs(process.create_time() - service["since"]) < 5
+        return is_same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

@@ -10,11 +10,12 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from emulation import provision
 from emulation.native import probes, reaper
@@ -40,14 +41,10 @@ class Supervisor:
             for name, service in self.services.items()
         }
         self._failure: str | None = None
+        self._losses = 0  # how often an engine ended, and may have forgotten what was provisioned
+        self.port_base = ports.base
         (directory / "logs").mkdir(parents=True, exist_ok=True)
-        self._reaper = subprocess.Popen(
-            [sys.executable, "-m", "emulation.native.reaper"],
-            stdin=subprocess.PIPE,
-            cwd=ROOT,
-            start_new_session=True,
-            text=True,
-        )
+        self._reaper = reaper.Reaper()
 
     def run(self) -> int:
         """Until SIGTERM, or until a service cannot be started at all. Returns the exit code."""
@@ -62,23 +59,34 @@ class Supervisor:
         for thread in threads:
             thread.daemon = True
             thread.start()
-        self.stopping.wait()
+        while not self.stopping.wait(1.0):
+            # Once the directory is deleted, nobody can find us any more to stop us.
+            if not self.directory.exists():
+                self.stopping.set()
         self._end()
         return 1 if self._failure else 0
 
     def _provision(self) -> None:
         """Once every engine works; and again whenever one of them lost its memory."""
+        failing_since = None
         while not self.stopping.is_set():
+            losses = self._losses
             if self.provisioned.is_set() or not all(self._is_ready(name) for name in ENGINES):
                 self.stopping.wait(0.05)
                 continue
             try:
                 provision.everything(self.settings)
             except Exception as error:
-                if not all(self._is_ready(name) for name in ENGINES):
-                    continue
-                self._fail(f"could not create bucket, table and topics: {error!r}")
-            self.provisioned.set()
+                # An engine that has just died is called ready for a moment yet.
+                failing_since = failing_since or time.monotonic()
+                if time.monotonic() - failing_since > START_SECONDS_MAX:
+                    self._fail(f"could not create bucket, table and topics: {error!r}")
+                self.stopping.wait(0.5)
+                continue
+            failing_since = None
+            with self._lock:
+                if losses == self._losses:
+                    self.provisioned.set()
             self._write()
 
     def _keep(self, service: Service) -> None:
@@ -89,46 +97,61 @@ class Supervisor:
         while not self.stopping.is_set():
             began = time.monotonic()
             process = self._start(service)
+            if process is None:
+                return
             is_ready = self._becomes_ready(service, process)
             if not is_ready and self._state[service.name]["restarts"] == 0:
                 problem = self._state[service.name]["problem"]
                 self._fail(f"{service.name} did not start: {problem}")
                 return
             code = process.wait()
-            self._forget(process)
             if self.stopping.is_set():
                 return
             if service.is_engine:
-                self.provisioned.clear()
+                with self._lock:
+                    self._losses += 1
+                    self.provisioned.clear()
             lived = time.monotonic() - began
             backoff = BACKOFF_SECONDS[0] if lived > 30 else min(backoff * 2, BACKOFF_SECONDS[1])
             restarts = self._state[service.name]["restarts"] + 1
             self._tell(service, state="restarting", pid=None, lastExit=code, restarts=restarts)
+            self._forget(process)
             self.stopping.wait(backoff)
 
-    def _start(self, service: Service) -> subprocess.Popen[bytes]:
+    def _start(self, service: Service) -> subprocess.Popen[bytes] | None:
+        """None when the stack is being stopped."""
         self._tell(service, state="starting", problem=None)
         data = self.directory / service.name / "data"
         with self.log_of(service.name).open("ab") as log:
             if service.prepare and not data.exists():
-                subprocess.run(
-                    service.prepare, env=service.env, stdout=log, stderr=log, check=False
-                )
-            mark = log.tell()
+                preparing = self._spawn(service.prepare, service.env, log)
+                if preparing is None:
+                    return None
+                preparing.wait()
+                self._forget(preparing)
+            mark = log.seek(0, os.SEEK_END)
+            process = self._spawn(service.command, service.env, log)
+        if process:
+            self._tell(service, pid=process.pid, since=time.time(), mark=mark)
+        return process
+
+    def _spawn(
+        self, command: Sequence[str], env: Mapping[str, str], log: IO[bytes]
+    ) -> subprocess.Popen[bytes] | None:
+        """Start *command* in a group of its own; None once the stack is being stopped."""
+        with self._lock:
+            if self.stopping.is_set():
+                return None
             process = subprocess.Popen(
-                service.command,
-                env=dict(service.env),
+                command,
+                env=dict(env),
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        assert self._reaper.stdin
-        with self._lock:
-            self._reaper.stdin.write(f"+{process.pid}\n")
-            self._reaper.stdin.flush()
-        self._tell(service, pid=process.pid, since=time.time(), mark=mark)
+            self._reaper.watch(process.pid)
         return process
 
     def _becomes_ready(self, service: Service, process: subprocess.Popen[bytes]) -> bool:
@@ -153,6 +176,9 @@ class Supervisor:
             seconds = round(time.monotonic() - began, 1)
             self._tell(service, state="ready", seconds=seconds, problem=None)
             return True
+        if process.returncode is not None:
+            problem = f"it ended with exit code {process.returncode}"
+            self._state[service.name]["problem"] = problem
         return False
 
     def _is_ready(self, name: str) -> bool:
@@ -161,10 +187,8 @@ class Supervisor:
     def _forget(self, process: subprocess.Popen[bytes]) -> None:
         """Stop what the ended process left in its group, and take it off the reaper's list."""
         reaper.stop({process.pid})
-        assert self._reaper.stdin
         with self._lock:
-            self._reaper.stdin.write(f"-{process.pid}\n")
-            self._reaper.stdin.flush()
+            self._reaper.forget(process.pid)
 
     def _fail(self, problem: str) -> None:
         with self._lock:
@@ -174,12 +198,12 @@ class Supervisor:
         self.stopping.set()
 
     def _end(self) -> None:
-        assert self._reaper.stdin
-        self._reaper.stdin.close()
-        self._reaper.wait()
+        with self._lock:  # nothing is started any more
+            self._reaper.end()
         for state in self._state.values():
             state |= {"state": "stopped", "pid": None}
-        self._write()
+        with suppress(FileNotFoundError):
+            self._write()
 
     def log_of(self, name: str) -> Path:
         return self.directory / "logs" / f"{name}.log"
@@ -193,6 +217,7 @@ class Supervisor:
         with self._lock:
             told = {
                 "pid": os.getpid(),
+                "portBase": self.port_base,
                 "failure": self._failure,
                 "isProvisioned": self.provisioned.is_set(),
                 "services": list(self._state.values()),
