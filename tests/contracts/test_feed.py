@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from hoist.adapters import redis_stream
+from hoist.adapters import redis_state, redis_stream
 from hoist.domain.ports import Event
 
 PATIENCE_SECONDS = 30
@@ -62,16 +62,16 @@ def test_what_was_published_while_the_connection_was_lost_is_heard_once(
     feed.remove(user)
 
 
-def test_a_quiet_connection_stays(redis_client, heard):
+def test_a_quiet_connection_stays(redis_client, engines, user):
     """Nobody publishes: it asks whether Redis is there, and takes the answer."""
-    before = {client["id"] for client in redis_client.client_list(_type="pubsub")}
-    feed = redis_stream.EventFeed(redis_client, quiet_seconds=0.2, silent_seconds=1.0)
-    thread = threading.Thread(target=feed.run, args=(heard.append,), daemon=True)
+    name = user.replace("|", "-")
+    named = redis_state.client(f"{engines.settings['HOIST_REDIS_URL']}?client_name={name}")
+    feed = redis_stream.EventFeed(named, quiet_seconds=0.2, silent_seconds=1.0)
+    thread = threading.Thread(target=feed.run, args=([].append,), daemon=True)
     thread.start()
 
     def mine():
-        clients = redis_client.client_list(_type="pubsub")
-        return [client for client in clients if client["id"] not in before]
+        return [client for client in redis_client.client_list() if client["name"] == name]
 
     until(mine)
     [first] = mine()
@@ -79,3 +79,4 @@ def test_a_quiet_connection_stays(redis_client, heard):
     assert [client["id"] for client in mine()] == [first["id"]]
     feed.stop()
     thread.join()
+    named.close()
