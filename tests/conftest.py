@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,6 +70,56 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     running.up()
     yield Running(running, running.settings())
     running.down()
+
+
+class Tiers:
+    """The running stack's tier file. Called with changes, it returns once they are in force."""
+
+    def __init__(self, running: Running) -> None:
+        self.path = Path(running.settings["HOIST_TIERS_FILE"])
+        self._running, self._original = running, self.path.read_text()
+
+    def __call__(self, **changes: dict[str, object]) -> None:
+        tiers = json.loads(self._original)
+        for name, members in changes.items():
+            tiers[name] |= members
+        # Every process looks once a second, and says so.
+        self._put(json.dumps(tiers))
+
+    def restore(self) -> None:
+        if self.path.read_text() != self._original:
+            self._put(self._original)
+
+    def _put(self, text: str) -> None:
+        """In one step: half a file would be looked at twice."""
+        before = self._seen()
+        new = self.path.with_suffix(".new")
+        new.write_text(text)
+        new.replace(self.path)
+        self._await(before)
+
+    def _await(self, before: dict[str, int]) -> None:
+        """Processes look at the file when they use it: make each of them."""
+        deadline = time.monotonic() + 30
+        while any(count <= before[name] for name, count in self._seen().items()):
+            assert time.monotonic() < deadline, self._seen()
+            for user in ("ada", "grace"):
+                for url in self._running.urls:
+                    body = {"messageId": secrets.token_hex(8), "file": {"name": "x", "size": 1}}
+                    headers = {"Authorization": f"Bearer {self._running.new_user(user)}"}
+                    httpx.post(f"{url}/files/upload", json=body, headers=headers, timeout=30)
+
+    def _seen(self) -> dict[str, int]:
+        logs = self._running.stack.directory / "logs"
+        names = ("gateway-a", "gateway-b", "upload-basic", "upload-premium")
+        return {name: (logs / f"{name}.log").read_text().count('"tiers changed"') for name in names}
+
+
+@pytest.fixture
+def tiers(stack: Running) -> Iterator[Tiers]:
+    changer = Tiers(stack)
+    yield changer
+    changer.restore()
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from hoist.domain.account import Account
 from hoist.domain.model import FileRecord, Principal, Status
-from hoist.domain.ports import Answer, Connection, Event, Key, Message, Page, Position
+from hoist.domain.ports import Change, Key, Message, Overdue, Page, Position, Row
+from hoist.domain.volatile import Answer, Connection, Event, LanePace, Progress, Taken
 
 HOUR_MS = 3600 * 1000
 
@@ -34,20 +36,36 @@ class Clock:
 class MemoryMetadata:
     def __init__(self) -> None:
         self.records: dict[Key, FileRecord] = {}
+        self.books: dict[str, Account] = {}
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, FileRecord]:
         return {key: self.records[key] for key in keys if key in self.records}
 
-    def write(self, records: Sequence[FileRecord]) -> list[bool]:
-        return [self._write(record) for record in records]
+    def accounts(self, user_ids: Sequence[str]) -> dict[str, Account]:
+        return {user_id: self.books.get(user_id, Account(user_id)) for user_id in user_ids}
 
-    def _write(self, record: FileRecord) -> bool:
-        key = (record.user_id, record.file_id)
-        before = self.records.get(key)
-        if record.version != (before.version + 1 if before else 1):
+    def write(self, changes: Sequence[Change]) -> list[bool]:
+        return [self._write(change) for change in changes]
+
+    def _write(self, change: Change) -> bool:
+        if any(row.version != self._version(row) + 1 for row in change):
             return False
-        self.records[key] = record
+        for row in change:
+            if isinstance(row, Account):
+                self.books[row.user_id] = row
+            else:
+                self.records[row.user_id, row.file_id] = row
         return True
+
+    def _version(self, row: Row) -> int:
+        if isinstance(row, Account):
+            return self.accounts([row.user_id])[row.user_id].version
+        before = self.records.get((row.user_id, row.file_id))
+        return before.version if before else 0
+
+    def scan(self) -> Iterator[Row]:
+        yield from list(self.records.values())
+        yield from list(self.books.values())
 
     def list_by_user(self, user_id: str, *, limit: int, position: str | None = None) -> Page:
         mine = {
@@ -64,14 +82,21 @@ class MemoryMetadata:
     def owners(self, file_ids: Sequence[str]) -> dict[str, str]:
         return {file_id: user_id for user_id, file_id in self.records if file_id in file_ids}
 
-    def pending_before(self, at_ms: int, *, limit: int) -> list[Key]:
+    def overdue(self, at_ms: int, *, limit: int) -> Overdue:
         due = [
             record
             for record in self.records.values()
             if record.status is Status.PENDING and record.settle_after_ms <= at_ms
         ]
         due.sort(key=lambda record: record.settle_after_ms)
-        return [(record.user_id, record.file_id) for record in due[:limit]]
+        users = [
+            account.user_id
+            for account in self.books.values()
+            if account.settle_after_ms is not None and account.settle_after_ms <= at_ms
+        ]
+        return Overdue(
+            tuple((record.user_id, record.file_id) for record in due[:limit]), tuple(users)
+        )
 
 
 class MemoryCache:
@@ -122,7 +147,8 @@ class MemoryEvents:
         for event in events:
             self.published.append(event)
             kept = self._kept[event.user_id]
-            kept.append({**event.body, "n": len(kept) + 1})
+            if event.is_kept:
+                kept.append({**event.body, "n": len(kept) + 1})
 
     def since(self, user_id: str, n: int, *, limit: int = 100) -> list[dict[str, Any]]:
         return [body for body in self._kept[user_id] if body["n"] > n][:limit]
@@ -182,3 +208,72 @@ class MemoryTickets:
     def redeem(self, ticket: str) -> Principal | None:
         principal, ends_at_ms = self._kept.pop(ticket, (None, 0))
         return principal if self._clock() < ends_at_ms else None
+
+
+class MemoryLeases:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._ends: dict[str, dict[str, int]] = {}
+
+    def active(self, user_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+        now = self._clock()
+        known = {user_id: self._ends[user_id] for user_id in user_ids if user_id in self._ends}
+        return {
+            user_id: {name: end for name, end in ends.items() if end > now}
+            for user_id, ends in known.items()
+        }
+
+    def hold(self, user_id: str, ends_ms: Mapping[str, int]) -> None:
+        self._ends.setdefault(user_id, {}).update(ends_ms)
+
+    def renew(self, user_id: str, file_id: str, end_ms: int) -> None:
+        ends = self._ends.get(user_id, {})
+        if file_id in ends:
+            ends[file_id] = max(end_ms, ends[file_id])
+
+    def free(self, user_id: str, file_ids: Sequence[str]) -> None:
+        for file_id in file_ids:
+            self._ends.get(user_id, {}).pop(file_id, None)
+
+    def forget(self) -> None:
+        """As Redis does when it is flushed."""
+        self._ends.clear()
+
+
+class MemoryBoard:
+    def __init__(self) -> None:
+        self._progress: dict[str, Progress] = {}
+
+    def get(self, file_id: str) -> Progress | None:
+        return self._progress.get(file_id)
+
+    def put_many(self, progress: Mapping[str, Progress]) -> None:
+        self._progress.update(progress)
+
+
+class MemoryLanes:
+    def __init__(self) -> None:
+        self._paces: dict[tuple[str, int], LanePace] = {}
+
+    def report(self, done: Mapping[tuple[str, int], LanePace]) -> None:
+        self._paces.update(done)
+
+    def pace(self, topic: str, partition: int) -> LanePace | None:
+        return self._paces.get((topic, partition))
+
+
+class MemoryLimiter:
+    """A log of times: exact, where the real one weighs two windows."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._taken: dict[str, list[int]] = {}
+
+    def take(self, user_id: str, count: int, *, per_minute: int) -> Taken:
+        now = self._clock()
+        recent = [at for at in self._taken.get(user_id, []) if at > now - 60_000]
+        granted = min(count, max(0, per_minute - len(recent)))
+        self._taken[user_id] = recent + [now] * granted
+        if granted == count:
+            return Taken(granted)
+        return Taken(granted, max(1, -(-(self._taken[user_id][0] + 60_000 - now) // 1000)))

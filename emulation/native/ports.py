@@ -69,6 +69,7 @@ def settings(ports: Ports, directory: Path) -> dict[str, str]:
         "HOIST_ROLES_CLAIM": "https://hoist.local/roles",
         "HOIST_CURSOR_SECRET": _cursor_secret(directory),
         "HOIST_ORIGINS": ",".join(origins),
+        "HOIST_TIERS_FILE": str(directory / "tiers.json"),
         "HOIST_URL": ",".join(gateways),
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{ports['localstack']}",
         "AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{ports['dynamodb']}",

@@ -151,6 +151,7 @@ class Stack:
             shutil.rmtree(self.directory / name, ignore_errors=True)
         (self.directory / "status.json").unlink(missing_ok=True)
         (self.directory / "logs").mkdir(parents=True)
+        shutil.copy2(ROOT / "src" / "hoist" / "tiers.json", self.directory)
 
     def _sweep(self) -> bool:
         """Stop what is left of a stack whose supervisor was killed; False when nothing is."""

@@ -30,7 +30,9 @@ class Settings:
     gateway_id: str = socket.gethostname()
     gateway_url: str = "http://127.0.0.1:4500"
     janitor_seconds: int = 15
-    grace_seconds: int = 60  # after a URL's end, before the janitor looks
+    grace_seconds: int = 30  # after a URL's end, before the janitor looks
+    socket_idle_seconds: int = 600  # without a frame, before a socket is closed
+    socket_age_seconds: int = 7200  # before a socket is closed, whatever it does
     log_level: str = "INFO"
     url: str = ""  # for clients only: the gateways, comma separated
 
@@ -51,8 +53,8 @@ class Settings:
                 f"missing setting: {_names(required)}; "
                 "`make status` prints them all with: python -m emulation.native status -o env"
             )
-        for name in ("janitor_seconds", "grace_seconds"):
-            if name in given and not given[name].isdigit():
+        for name, value in given.items():
+            if name.endswith("_seconds") and not value.isdigit():
                 raise SystemExit(f"{_names([name])} is a whole number of seconds")
         typed: dict[str, Any] = {
             n: int(v) if n.endswith("_seconds") else v for n, v in given.items()

@@ -7,26 +7,47 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from hoist.adapters import apigateway, aws, dynamodb, kafka, redis_state, redis_stream, s3, sigv4
+from hoist.adapters import (
+    apigateway,
+    aws,
+    dynamodb,
+    kafka,
+    rate_limits,
+    redis_client,
+    redis_registry,
+    redis_state,
+    redis_stream,
+    redis_uploads,
+    s3,
+    s3_parts,
+    sigv4,
+)
 from hoist.adapters.jwt import JwtVerifier
+from hoist.adapters.tier_file import TierFile
 from hoist.config import Settings
 from hoist.domain.errors import Unavailable
 from hoist.domain.messages import METADATA_TOPIC
-from hoist.domain.policy import Policy
-from hoist.domain.ports import Connection, EventStream
+from hoist.domain.volatile import Connection, EventStream
+from hoist.pipeline.admission import Admission
+from hoist.pipeline.cancel import CancelUpload
 from hoist.pipeline.completion import CompleteUploads
 from hoist.pipeline.delivery import Delivery
 from hoist.pipeline.files import Files
+from hoist.pipeline.finding import FindUpload
 from hoist.pipeline.ingest import Ingest
-from hoist.pipeline.janitor import SettlePending
+from hoist.pipeline.janitor import Janitor
 from hoist.pipeline.metadata_handler import ApplyMetadata
+from hoist.pipeline.pace import Pace
+from hoist.pipeline.parts import SendParts
+from hoist.pipeline.progress import TrackProgress
+from hoist.pipeline.reconcile import Reconcile
 from hoist.pipeline.upload_handler import GrantUploads
+from hoist.pipeline.views import Views
 
 
 def now_ms() -> int:
@@ -45,32 +66,34 @@ class Services:
         self.clock = now_ms
 
     @cached_property
-    def policy(self) -> Callable[[], Policy]:
-        path = self.settings.tiers_file
-        text = (
-            Path(path).read_text()
-            if path
-            else (resources.files("hoist") / "tiers.json").read_text()
-        )
-        policy = Policy.from_json(text)
-        return lambda: policy
+    def policy(self) -> TierFile:
+        default = resources.files("hoist") / "tiers.json"
+        return TierFile(Path(self.settings.tiers_file or str(default)), self.clock)
 
     # Steps
 
     @cached_property
     def ingest(self) -> Ingest:
         prefix = self.settings.topic_prefix
-        return Ingest(self.log, self.answers, self.policy, self.clock, prefix)
+        return Ingest(self.log, self.answers, self.lanes, self.policy, self.clock, prefix)
+
+    @cached_property
+    def admission(self) -> Admission:
+        limiter = rate_limits.LimitsRateLimiter(self.settings.redis_url, self._guard)
+        return Admission(self.store, self.leases, limiter, self.policy, self.clock)
 
     @cached_property
     def grant_uploads(self) -> GrantUploads:
         return GrantUploads(
             policy=self.policy,
+            admission=self.admission,
             store=self.store,
-            objects=self.objects,
+            parts=self.parts,
             log=self.log,
             answers=self.answers,
             events=self.events,
+            views=self.views,
+            pace=Pace(self.lanes, self.clock),
             clock=self.clock,
             grace_seconds=self.settings.grace_seconds,
             topic_prefix=self.settings.topic_prefix,
@@ -78,11 +101,66 @@ class Services:
 
     @cached_property
     def apply_metadata(self) -> ApplyMetadata:
-        return ApplyMetadata(self.store, self.cache, self.events, self.clock)
+        return ApplyMetadata(
+            store=self.store,
+            objects=self.objects,
+            parts=self.parts,
+            cache=self.cache,
+            leases=self.leases,
+            events=self.events,
+            policy=self.policy,
+            clock=self.clock,
+        )
 
     @cached_property
     def complete_uploads(self) -> CompleteUploads:
-        return CompleteUploads(self.answers, self.store, self.log, self.settings.topic_prefix)
+        return CompleteUploads(
+            answers=self.answers,
+            store=self.store,
+            log=self.log,
+            board=self.board,
+            events=self.events,
+            clock=self.clock,
+            topic_prefix=self.settings.topic_prefix,
+        )
+
+    @cached_property
+    def find(self) -> FindUpload:
+        return FindUpload(self.store, self.answers)
+
+    @cached_property
+    def views(self) -> Views:
+        return Views(
+            objects=self.objects,
+            parts=self.parts,
+            board=self.board,
+            policy=self.policy,
+            clock=self.clock,
+            grace_seconds=self.settings.grace_seconds,
+        )
+
+    @cached_property
+    def send_parts(self) -> SendParts:
+        return SendParts(
+            find=self.find,
+            objects=self.objects,
+            parts=self.parts,
+            views=self.views,
+            leases=self.leases,
+            log=self.log,
+            clock=self.clock,
+            topic_prefix=self.settings.topic_prefix,
+        )
+
+    @cached_property
+    def track_progress(self) -> TrackProgress:
+        return TrackProgress(
+            self.find, self.parts, self.board, self.leases, self.events, self.clock
+        )
+
+    @cached_property
+    def cancel_upload(self) -> CancelUpload:
+        return CancelUpload(self.find, self.log, self.clock, self.settings.topic_prefix)
 
     @cached_property
     def files(self) -> Files:
@@ -90,16 +168,43 @@ class Services:
             store=self.store,
             objects=self.objects,
             cache=self.cache,
-            answers=self.answers,
+            find=self.find,
+            views=self.views,
+            leases=self.leases,
+            log=self.log,
             policy=self.policy,
             clock=self.clock,
             cursor_secret=self.settings.cursor_secret,
+            topic_prefix=self.settings.topic_prefix,
         )
 
     @cached_property
-    def settle_pending(self) -> SettlePending:
-        prefix = self.settings.topic_prefix
-        return SettlePending(self.store, self.objects, self.log, self.clock, prefix)
+    def janitor(self) -> Janitor:
+        return Janitor(
+            store=self.store,
+            objects=self.objects,
+            send_parts=self.send_parts,
+            inventory=self.parts,
+            log=self.log,
+            policy=self.policy,
+            clock=self.clock,
+            grace_seconds=self.settings.grace_seconds,
+            topic_prefix=self.settings.topic_prefix,
+        )
+
+    @cached_property
+    def reconcile(self) -> Reconcile:
+        return Reconcile(
+            store=self.store,
+            scan=self.store,
+            objects=self.objects,
+            inventory=self.parts,
+            log=self.log,
+            policy=self.policy,
+            clock=self.clock,
+            grace_seconds=self.settings.grace_seconds,
+            topic_prefix=self.settings.topic_prefix,
+        )
 
     def delivery(self, group: str) -> Delivery:
         return Delivery(self.log, group, self.clock, self.settings.topic_prefix)
@@ -112,8 +217,13 @@ class Services:
 
     @cached_property
     def objects(self) -> s3.S3Objects:
-        signer = aws.client("s3", self.settings.s3_public_endpoint)
-        return s3.S3Objects(aws.client("s3"), signer, self.settings.bucket, self.clock)
+        return s3.S3Objects(self._s3, self._signer, self.settings.bucket, self.clock)
+
+    @cached_property
+    def parts(self) -> s3_parts.S3Parts:
+        patient = aws.client("s3", read_seconds=300)
+        bucket = self.settings.bucket
+        return s3_parts.S3Parts(self._s3, patient, self._signer, bucket, self.clock)
 
     @cached_property
     def log(self) -> kafka.KafkaLog:
@@ -128,12 +238,24 @@ class Services:
         return redis_state.RedisAnswers(self._redis, self._guard)
 
     @cached_property
-    def connections(self) -> redis_state.RedisConnections:
-        return redis_state.RedisConnections(self._redis, self._guard)
+    def leases(self) -> redis_uploads.RedisLeases:
+        return redis_uploads.RedisLeases(self._redis, self._guard, self.clock)
 
     @cached_property
-    def tickets(self) -> redis_state.RedisTickets:
-        return redis_state.RedisTickets(self._redis)
+    def board(self) -> redis_uploads.RedisProgressBoard:
+        return redis_uploads.RedisProgressBoard(self._redis, self._guard)
+
+    @cached_property
+    def lanes(self) -> redis_uploads.RedisLanes:
+        return redis_uploads.RedisLanes(self._redis, self._guard)
+
+    @cached_property
+    def connections(self) -> redis_registry.RedisConnections:
+        return redis_registry.RedisConnections(self._redis, self._guard)
+
+    @cached_property
+    def tickets(self) -> redis_registry.RedisTickets:
+        return redis_registry.RedisTickets(self._redis)
 
     @cached_property
     def events(self) -> EventStream:
@@ -150,7 +272,13 @@ class Services:
     @cached_property
     def verifier(self) -> JwtVerifier:
         settings = self.settings
-        return JwtVerifier(settings.issuer, settings.audience, settings.roles_claim, self.clock)
+        return JwtVerifier(
+            settings.issuer,
+            settings.audience,
+            settings.roles_claim,
+            self.clock,
+            lambda roles: self.policy().tier_of(roles),
+        )
 
     @cached_property
     def sigv4_verify(self) -> sigv4.SigV4Verifier:
@@ -188,9 +316,17 @@ class Services:
         self.log.close()
 
     @cached_property
-    def _redis(self) -> Any:
-        return redis_state.client(self.settings.redis_url)
+    def _s3(self) -> Any:
+        return aws.client("s3")
 
     @cached_property
-    def _guard(self) -> redis_state.Guard:
-        return redis_state.Guard()
+    def _signer(self) -> Any:
+        return aws.client("s3", self.settings.s3_public_endpoint)
+
+    @cached_property
+    def _redis(self) -> Any:
+        return redis_client.client(self.settings.redis_url)
+
+    @cached_property
+    def _guard(self) -> redis_client.Guard:
+        return redis_client.Guard()

@@ -8,14 +8,30 @@ from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
 from emulation import provision
-from hoist.adapters import aws, dynamodb, kafka, redis_state, redis_stream, s3
+from hoist.adapters import (
+    aws,
+    dynamodb,
+    kafka,
+    rate_limits,
+    redis_client,
+    redis_state,
+    redis_stream,
+    redis_uploads,
+    s3,
+    s3_parts,
+)
+from hoist.adapters.redis_registry import RedisConnections, RedisTickets
 from hoist.domain.model import FileFacts, FileRecord, Status, file_id
 from tests.doubles import (
     Clock,
     MemoryAnswers,
+    MemoryBoard,
     MemoryCache,
     MemoryConnections,
     MemoryEvents,
+    MemoryLanes,
+    MemoryLeases,
+    MemoryLimiter,
     MemoryLog,
     MemoryMetadata,
     MemoryTickets,
@@ -109,15 +125,15 @@ def objects(s3_client, bucket, clock):
 
 
 @pytest.fixture(scope="session")
-def redis_client(engines):
-    client = redis_state.client(engines.settings["HOIST_REDIS_URL"])
+def redis(engines):
+    client = redis_client.client(engines.settings["HOIST_REDIS_URL"])
     yield client
     client.close()
 
 
 @pytest.fixture(scope="session")
 def absent_redis(unused_port):
-    client = redis_state.client(f"redis://127.0.0.1:{unused_port}/0")
+    client = redis_client.client(f"redis://127.0.0.1:{unused_port}/0")
     yield client
     client.close()
 
@@ -130,7 +146,7 @@ def unused_port():
 
 @pytest.fixture
 def guard():
-    return redis_state.Guard()
+    return redis_client.Guard()
 
 
 @pytest.fixture
@@ -139,8 +155,8 @@ def memory_cache():
 
 
 @pytest.fixture
-def redis_cache(redis_client, guard):
-    return redis_state.RedisListCache(redis_client, guard)
+def redis_cache(redis, guard):
+    return redis_state.RedisListCache(redis, guard)
 
 
 @pytest.fixture
@@ -149,8 +165,8 @@ def memory_answers():
 
 
 @pytest.fixture
-def redis_answers(redis_client, guard):
-    return redis_state.RedisAnswers(redis_client, guard)
+def redis_answers(redis, guard):
+    return redis_state.RedisAnswers(redis, guard)
 
 
 @pytest.fixture
@@ -159,8 +175,8 @@ def memory_events():
 
 
 @pytest.fixture
-def redis_events(redis_client, guard):
-    return redis_stream.RedisEvents(redis_client, guard)
+def redis_events(redis, guard):
+    return redis_stream.RedisEvents(redis, guard)
 
 
 @pytest.fixture
@@ -169,8 +185,8 @@ def memory_connections(clock):
 
 
 @pytest.fixture
-def redis_connections(redis_client, guard, clock):
-    return redis_state.RedisConnections(redis_client, guard, clock)
+def redis_connections(redis, guard, clock):
+    return RedisConnections(redis, guard, clock)
 
 
 @pytest.fixture
@@ -179,8 +195,53 @@ def memory_tickets(clock):
 
 
 @pytest.fixture
-def redis_tickets(redis_client):
-    return redis_state.RedisTickets(redis_client)
+def redis_tickets(redis):
+    return RedisTickets(redis)
+
+
+@pytest.fixture
+def parts(s3_client, bucket, clock):
+    return s3_parts.S3Parts(s3_client, s3_client, s3_client, bucket, clock)
+
+
+@pytest.fixture
+def memory_leases(clock):
+    return MemoryLeases(clock)
+
+
+@pytest.fixture
+def redis_leases(redis, guard, clock):
+    return redis_uploads.RedisLeases(redis, guard, clock)
+
+
+@pytest.fixture
+def memory_board():
+    return MemoryBoard()
+
+
+@pytest.fixture
+def redis_board(redis, guard):
+    return redis_uploads.RedisProgressBoard(redis, guard)
+
+
+@pytest.fixture
+def memory_lanes():
+    return MemoryLanes()
+
+
+@pytest.fixture
+def redis_lanes(redis, guard):
+    return redis_uploads.RedisLanes(redis, guard)
+
+
+@pytest.fixture
+def memory_limiter(clock):
+    return MemoryLimiter(clock)
+
+
+@pytest.fixture
+def redis_limiter(engines, guard):
+    return rate_limits.LimitsRateLimiter(engines.settings["HOIST_REDIS_URL"], guard)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from hoist.adapters import redis_state
-from hoist.domain.ports import Answer
+from hoist.domain.volatile import Answer
 
 ACCEPTED = Answer("auth0|ada", "print-1", "accepted", trace={"traceparent": "00-1-2-01"})
 READY = replace(ACCEPTED, state="ready", record={"name": "räksmörgås", "size": 5 * 1024**3})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hoist.adapters import redis_state
+from hoist.adapters import redis_client, redis_state
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -60,14 +60,14 @@ def test_without_redis_there_is_no_cache_and_no_error(absent_redis, guard):
     assert cache.put("ada", "g", "first", b"page") is False
 
 
-def test_what_could_not_be_invalidated_is_made_up_for(redis_client, absent_redis, guard, user):
+def test_what_could_not_be_invalidated_is_made_up_for(redis, absent_redis, guard, user):
     # A page of before the outage would else be shown after it, for as long as it is kept.
-    reader = redis_state.RedisListCache(redis_client, redis_state.Guard())
+    reader = redis_state.RedisListCache(redis, redis_client.Guard())
     before = reader.generation(user)
-    writer = redis_state.RedisListCache(absent_redis, redis_state.Guard())
+    writer = redis_state.RedisListCache(absent_redis, redis_client.Guard())
     writer.invalidate([user])
     assert reader.generation(user) == before
-    writer._redis = redis_client  # Redis is back
+    writer._redis = redis  # Redis is back
     writer._guard = guard
     writer.invalidate([])
     assert reader.generation(user) != before

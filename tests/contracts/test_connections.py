@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from hoist.adapters import redis_state
-from hoist.domain.ports import Connection
+from hoist.adapters import redis_registry
+from hoist.domain.volatile import Connection
 
 LIFE_SECONDS = 2 * 3600 + 600
 
@@ -66,17 +66,17 @@ def test_a_row_ends_by_itself_also_when_a_newer_one_keeps_the_user_known(
     assert connections.find(socket.connection_id) is None
 
 
-def test_redis_forgets_rows_that_nobody_removed(redis_connections, redis_client, socket):
+def test_redis_forgets_rows_that_nobody_removed(redis_connections, redis, socket):
     redis_connections.add(socket)
     for name in (
         f"hoist:connection:{socket.connection_id}",
         f"hoist:{{{socket.user_id}}}:connections",
     ):
-        assert LIFE_SECONDS - 60 < redis_client.ttl(name) <= LIFE_SECONDS
+        assert LIFE_SECONDS - 60 < redis.ttl(name) <= LIFE_SECONDS
 
 
 def test_without_redis_nobody_is_connected_and_nothing_fails(absent_redis, guard, socket):
-    connections = redis_state.RedisConnections(absent_redis, guard)
+    connections = redis_registry.RedisConnections(absent_redis, guard)
     connections.add(socket)
     connections.remove(socket)
     assert connections.find(socket.connection_id) is None

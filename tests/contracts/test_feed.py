@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from hoist.adapters import redis_state, redis_stream
-from hoist.domain.ports import Event
+from hoist.adapters import redis_client, redis_stream
+from hoist.domain.volatile import Event
 
 PATIENCE_SECONDS = 30
 
@@ -17,8 +17,8 @@ def heard():
 
 
 @pytest.fixture
-def feed(redis_client, heard):
-    feed = redis_stream.EventFeed(redis_client)
+def feed(redis, heard):
+    feed = redis_stream.EventFeed(redis)
     thread = threading.Thread(target=feed.run, args=(heard.append,), daemon=True)
     thread.start()
     yield feed
@@ -48,30 +48,30 @@ def test_only_wanted_users_are_heard(feed, heard, redis_events, user):
 
 
 def test_what_was_published_while_the_connection_was_lost_is_heard_once(
-    feed, heard, redis_events, redis_client, user
+    feed, heard, redis_events, redis, user
 ):
     feed.add(user)
     redis_events.publish([Event(user, {"number": 1})])
     until(lambda: numbers(heard) == [1])
     for number in range(2, 30):
         if number % 5 == 0:
-            redis_client.client_kill_filter(_type="pubsub", skipme=True)
+            redis.client_kill_filter(_type="pubsub", skipme=True)
         redis_events.publish([Event(user, {"number": number})])
     until(lambda: len(heard) >= 29)
     assert numbers(heard) == list(range(1, 30))
     feed.remove(user)
 
 
-def test_a_quiet_connection_stays(redis_client, engines, user):
+def test_a_quiet_connection_stays(redis, engines, user):
     """Nobody publishes: it asks whether Redis is there, and takes the answer."""
     name = user.replace("|", "-")
-    named = redis_state.client(f"{engines.settings['HOIST_REDIS_URL']}?client_name={name}")
+    named = redis_client.client(f"{engines.settings['HOIST_REDIS_URL']}?client_name={name}")
     feed = redis_stream.EventFeed(named, quiet_seconds=0.2, silent_seconds=1.0)
     thread = threading.Thread(target=feed.run, args=([].append,), daemon=True)
     thread.start()
 
     def mine():
-        return [client for client in redis_client.client_list() if client["name"] == name]
+        return [client for client in redis.client_list() if client["name"] == name]
 
     until(mine)
     [first] = mine()

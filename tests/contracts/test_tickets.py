@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from hoist.adapters import redis_state
+from hoist.adapters import redis_registry
 from hoist.domain.errors import Unavailable
 from hoist.domain.model import Principal
 
@@ -49,13 +49,13 @@ def test_a_ticket_ends_after_its_time(memory_tickets, clock):
     assert memory_tickets.redeem(late) is None
 
 
-def test_redis_ends_a_ticket_after_its_time(redis_tickets, redis_client):
+def test_redis_ends_a_ticket_after_its_time(redis_tickets, redis):
     ticket = redis_tickets.issue(ADA, lives_seconds=30)
-    assert 25 < redis_client.ttl(f"hoist:ticket:{ticket}") <= 30
+    assert 25 < redis.ttl(f"hoist:ticket:{ticket}") <= 30
 
 
 def test_without_redis_it_says_so(absent_redis):
-    tickets = redis_state.RedisTickets(absent_redis)
+    tickets = redis_registry.RedisTickets(absent_redis)
     with pytest.raises(Unavailable):
         tickets.issue(ADA, lives_seconds=30)
     with pytest.raises(Unavailable):

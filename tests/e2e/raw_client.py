@@ -101,3 +101,12 @@ def list_all(url: str, token: str, limit: int = 200) -> list[dict[str, Any]]:
             cursor = page["nextCursor"]
             if not cursor:
                 return files
+
+
+def sign_parts(url: str, token: str, file_id: str, numbers: list[int]) -> list[dict[str, Any]]:
+    """Signed parts of an upload, over REST."""
+    body = {"parts": [{"number": number} for number in numbers]}
+    answer = httpx.post(
+        f"{url}/uploads/{file_id}/parts", json=body, headers=rest(token), timeout=30
+    )
+    return list(answer.raise_for_status().json()["parts"])

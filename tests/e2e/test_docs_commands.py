@@ -25,6 +25,8 @@ FILES = {
     "notes.txt": b"remember the milk\n",
     "photos/one.jpg": b"\xff\xd8\xff" + b"1" * 5000,
     "photos/two.jpg": b"\xff\xd8\xff" + b"2" * 5000,
+    "album/cover.jpg": b"\xff\xd8\xff" + b"3" * 5000,
+    "album/2026/one.jpg": b"\xff\xd8\xff" + b"4" * 5000,
     "table.dat": b"name,size\nada,1\n",
     "backup.tar": b"0" * 10_240,
     "README.md": b"# Mine\n",
@@ -43,7 +45,7 @@ def commands(block: str) -> list[str]:
 
 
 def is_of_make(line: str) -> bool:
-    return line.split()[0] == "make"
+    return line.removeprefix('eval "$(').split()[0] == "make"
 
 
 SHELL = {page.name: list(map(commands, blocks(page, "sh"))) for page in PAGES}
@@ -62,6 +64,7 @@ class Person:
         own = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         where = ("HOIST_URL", "HOIST_ISSUER", "HOIST_AUDIENCE")
         self.env = own | {name: settings[name] for name in where}
+        self.operator = {n: value for n, value in settings.items() if n.startswith(ours)}
         self.env |= {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "HOME": str(home),
@@ -92,7 +95,8 @@ class Person:
         process = subprocess.Popen(
             words,
             cwd=self.folder,
-            env=self.env,
+            # An operator's shell has what `make status O=env` told it.
+            env=self.env | (self.operator if "hoist admin" in words[-1] else {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if is_asked else subprocess.PIPE,

@@ -164,7 +164,7 @@ def interrupted_start(where: Mapping[str, str], when: Callable[[], object]) -> I
         up.communicate()
     assert up.returncode == 130, told
     assert len(everything) > 3
-    assert not alive(everything | processes_of(directory))
+    until(lambda: not alive(everything | processes_of(directory)))
     yield told
 
 

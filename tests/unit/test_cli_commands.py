@@ -20,6 +20,7 @@ ISSUER = "http://127.0.0.1:9/"
 @pytest.fixture
 def config(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return CredentialsFile(tmp_path / "config/hoist/credentials.json", ISSUER)
 
 
@@ -68,16 +69,32 @@ def test_some_failed_files_have_their_own_exit_code(hoist, service, notes, tmp_p
     assert "1 of 2 files failed" in result.stderr
 
 
-def test_a_refusal_is_one_line_and_exit_code_1(hoist, service, notes):
-    service.refusal = {
-        "code": "file_too_large",
-        "status": 413,
-        "detail": "12 bytes is over 10",
-        "premiumLimit": 99,
-    }
+LARGE = {"size": 2**30, "limit": 100 * 2**20, "tier": "basic", "premiumLimit": 5 * 2**30}
+MANY = {"limit": 1200, "inUse": 1200, "clearsAt": "2026-01-01T00:01:00.000Z"}
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (LARGE, "The limit is 100 MiB. Premium allows 5 GiB."),
+        (LARGE | {"inUse": 7 * 2**20}, "100 MiB, of which 7 MiB is in use. Premium allows 5 GiB."),
+        (
+            MANY | {"premiumLimit": 12000},
+            "The limit is 1200, of which 1200 is in use. This clears at "
+            "2026-01-01T00:01:00.000Z. Premium allows 12000.",
+        ),
+        (MANY | {"premiumLimit": 1200}, "This clears at 2026-01-01T00:01:00.000Z."),
+        ({"limit": 200, "retryAfterSeconds": 9}, "The limit is 200. Try again in 9 s."),
+    ],
+)
+def test_a_refusal_is_one_line_with_the_way_out_and_exit_code_1(
+    hoist, service, notes, refusal, said
+):
+    service.refusal = {"code": "no", "status": 413, "detail": "too much", **refusal}
     result = hoist("upload", str(notes))
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"Error: {notes}: 12 bytes is over 10 (premium: 99 bytes)\n"
+    assert result.stderr.startswith(f"Error: {notes}: too much. ")
+    assert result.stderr.endswith(said + "\n")
 
 
 def test_one_message_id_cannot_name_two_files(hoist, notes):
@@ -90,7 +107,10 @@ def test_status_ls_and_whoami_read_well_for_people_and_programs(hoist, notes):
     assert json.loads(hoist("status", "id-m-1", "--json").stdout)["state"] == "stored"
     assert hoist("ls").stdout == "id-m-1\tstored\t12\t2026-01-01T00:00:00.000Z\tnotes.txt\n"
     assert json.loads(hoist("ls", "--all", "--json").stdout)["nextCursor"] is None
-    assert "auth0|ada" in hoist("whoami").stdout
+    told = hoist("whoami").stdout
+    assert "auth0|ada" in told
+    assert "3 MiB of 10 GiB" in told
+    assert "0 of 100 at once" in told
     assert json.loads(hoist("whoami", "--json").stdout)["tier"] == "basic"
 
 

@@ -10,7 +10,13 @@ from hoist.config import Settings
 
 COMPOSE = yaml.safe_load((Path(__file__).parents[2] / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
-ONLY_OUTSIDE = {"HOIST_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_EC2_METADATA_DISABLED", "AWS_REGION"}
+ONLY_OUTSIDE = {
+    "HOIST_URL",
+    "HOIST_TIERS_FILE",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_REGION",
+}
 
 
 def test_every_process_of_ours_is_there():

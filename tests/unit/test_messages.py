@@ -2,11 +2,13 @@
 
 import pytest
 
-from hoist.domain import messages, strict_json
+from hoist.domain import frames, messages, strict_json
 from hoist.domain.errors import InvalidRequest, Malformed
-from hoist.domain.messages import Envelope, FileDescription, FileStored, UploadFrame
+from hoist.domain.frames import FileDescription, UploadFrame, UploadRequest
+from hoist.domain.messages import Envelope, FileStored
 
-FRAME = {"action": "upload", "messageId": "m-1", "file": {"name": "a", "size": 1}}
+REQUEST = {"messageId": "m-1", "file": {"name": "a", "size": 1}}
+FRAME = {"action": "upload", **REQUEST}
 
 
 @pytest.mark.parametrize(
@@ -57,20 +59,48 @@ def test_a_surrogate_pair_is_an_ordinary_character():
 )
 def test_a_wrong_member_is_named(change, field):
     with pytest.raises(InvalidRequest) as caught:
-        messages.from_client(UploadFrame, FRAME | change)
+        frames.from_client(UploadRequest, REQUEST | change)
     assert caught.value.field == field
 
 
 def test_the_defaults_are_private_and_octet_stream():
-    frame = messages.from_client(UploadFrame, FRAME)
+    frame = frames.from_client(UploadFrame, FRAME)
     assert frame.file.visibility == "private"
     assert frame.file.content_type == "application/octet-stream"
+
+
+def test_a_frame_holds_one_file_or_up_to_a_hundred():
+    many = [{**REQUEST, "messageId": f"m-{number}"} for number in range(100)]
+    frame = frames.from_client(UploadFrame, {"action": "upload", "files": many})
+    assert [request.message_id for request in frame.requests] == [f"m-{n}" for n in range(100)]
+    assert len(frames.from_client(UploadFrame, FRAME).requests) == 1
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"action": "upload"},
+        {"action": "upload", "messageId": "m-1"},
+        {"action": "upload", "files": []},
+        {"action": "upload", "files": [REQUEST] * 2},
+        {"action": "upload", "files": [{**REQUEST, "messageId": f"m-{n}"} for n in range(101)]},
+        {**FRAME, "files": [{**REQUEST, "messageId": "m-2"}]},
+    ],
+    ids=["nothing", "no file", "no files", "twice", "too many", "both"],
+)
+def test_an_upload_frame_that_is_neither_is_refused(frame):
+    with pytest.raises(InvalidRequest):
+        frames.from_client(UploadFrame, frame)
 
 
 def test_our_own_messages_ignore_members_of_a_newer_writer():
     event = FileStored(user_id="ada", file_id="f", size=1, etag="e", stored_at=1)
     newer = event.to_json()[:-1] + b',"newer":true}'
     assert messages.metadata_event_from_json(newer) == event
+    file = FileDescription(name="a", size=1)
+    envelope = Envelope(message_id="m", user_id="u", tier="basic", file=file, requested_at=1)
+    newer = envelope.to_json().replace(b'"name"', b'"newer":{},"name"')
+    assert messages.envelope_from_json(newer).file.name == "a"
 
 
 @pytest.mark.parametrize("raw", [None, b"{}", b"[]", b'{"version":2}', b'{"type":"file.flown"}'])
@@ -84,7 +114,7 @@ def test_a_record_that_is_not_ours_is_malformed(raw):
 def test_an_envelope_survives_the_log():
     file = FileDescription(name="a", size=1)
     envelope = Envelope(message_id="m", user_id="u", tier="basic", file=file, requested_at=1)
-    assert messages.envelope_from_json(envelope.to_json()) == envelope
+    assert messages.envelope_from_json(envelope.to_json()).file.facts() == file.facts()
 
 
 def test_times_are_rfc_3339_in_utc():

@@ -1,73 +1,15 @@
-"""A file's states: every order of events, and every repeat, ends the same."""
+"""Ids, keys and the JSON form of a record."""
 
-import itertools
 from dataclasses import replace
 
 import pytest
 
 from hoist.domain import model
-from hoist.domain.model import FileFacts, FileRecord, Status, StoredObject
+from hoist.domain.model import FileFacts, FileRecord, Multipart, Status, StoredObject
 
 FACTS = FileFacts("a.txt", 12, "text/plain")
 PENDING = FileRecord("ada", "f-1", "m-1", FACTS, Status.PENDING, 1000, 2000)
 FOUND = StoredObject(size=12, etag="e", stored_at_ms=1500)
-
-
-def fold(steps):
-    row = None
-    for step in steps:
-        if step == "requested":
-            row = model.requested(row, PENDING)
-        elif step == "stored":
-            row = model.stored(row, "ada", "f-1", FOUND)
-        else:
-            row = model.expired(row)
-    return row
-
-
-@pytest.mark.parametrize("steps", list(itertools.permutations(["requested", "stored"])))
-def test_both_arrival_orders_end_stored(steps):
-    assert fold(steps).status is Status.STORED
-    assert fold(steps).file == FACTS
-
-
-@pytest.mark.parametrize(
-    "steps",
-    [
-        ["requested", "requested"],
-        ["requested", "stored", "stored"],
-        ["requested", "stored", "requested"],
-        ["stored", "stored", "requested", "stored"],
-    ],
-)
-def test_a_second_delivery_changes_nothing(steps):
-    once = list(dict.fromkeys(steps))
-    assert replace(fold(steps), version=0) == replace(fold(once), version=0)
-
-
-def test_another_size_in_storage_is_rejected_with_both_sizes_told():
-    row = model.stored(PENDING, "ada", "f-1", replace(FOUND, size=13))
-    assert row.status is Status.REJECTED
-    assert "12" in row.reason
-    assert "13" in row.reason
-
-
-def test_another_checksum_in_storage_is_rejected():
-    announced = replace(PENDING, file=replace(FACTS, checksum_sha256="A" * 43 + "="))
-    row = model.stored(announced, "ada", "f-1", replace(FOUND, checksum_sha256="B" * 43 + "="))
-    assert row.status is Status.REJECTED
-
-
-def test_bytes_that_come_after_expiry_are_still_a_file():
-    assert fold(["requested", "expired", "stored"]).status is Status.STORED
-
-
-def test_a_stored_file_never_expires():
-    assert fold(["requested", "stored", "expired"]).status is Status.STORED
-
-
-def test_an_object_without_a_request_is_hidden():
-    assert not fold(["stored"]).is_listed
 
 
 def test_ids_depend_on_both_user_and_message():
@@ -86,6 +28,20 @@ def test_a_key_leads_back_to_its_file():
     assert model.file_id_of_key(model.s3_key(this)) == this
 
 
-@pytest.mark.parametrize("row", [PENDING, replace(PENDING, stored=FOUND, status=Status.STORED)])
+@pytest.mark.parametrize(
+    "row",
+    [
+        PENDING,
+        replace(PENDING, stored=FOUND, status=Status.STORED),
+        replace(PENDING, multipart=Multipart("u-1", 5)),
+    ],
+)
 def test_a_record_survives_json(row):
     assert model.record_from_json(model.record_to_json(row)) == row
+
+
+@pytest.mark.parametrize(("size", "lengths"), [(10, [5, 5]), (11, [5, 5, 1]), (4, [4])])
+def test_every_part_is_whole_but_the_last(size, lengths):
+    parts = Multipart("u-1", 5)
+    assert parts.count(size) == len(lengths)
+    assert [parts.length(number, size) for number in range(1, len(lengths) + 1)] == lengths

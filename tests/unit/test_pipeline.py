@@ -1,113 +1,12 @@
 """The steps on in-memory twins: repeats, conflicts, refusals, faults, and what the client hears."""
 
-from importlib import resources
-
 import pytest
 
 from hoist.domain.errors import InvalidCursor, InvalidRequest, NotFound, NotStored, Unavailable
-from hoist.domain.messages import (
-    FileDescription,
-    UploadRequest,
-    envelope_from_json,
-    metadata_event_from_json,
-)
-from hoist.domain.model import Principal, file_id, s3_key
-from hoist.domain.policy import Policy
-from hoist.domain.ports import SignedRequest
-from hoist.pipeline.completion import ArrivedObject, CompleteUploads
+from hoist.domain.messages import envelope_from_json
+from hoist.domain.model import file_id, s3_key
 from hoist.pipeline.delivery import Delivery, Received
-from hoist.pipeline.files import Files
-from hoist.pipeline.ingest import Ingest
-from hoist.pipeline.janitor import SettlePending
-from hoist.pipeline.metadata_handler import ApplyMetadata
-from hoist.pipeline.upload_handler import GrantUploads
-from tests.doubles import (
-    Clock,
-    MemoryAnswers,
-    MemoryCache,
-    MemoryEvents,
-    MemoryLog,
-    MemoryMetadata,
-)
-
-POLICY = Policy.from_json((resources.files("hoist") / "tiers.json").read_text())
-ADA = Principal("ada", "basic", ("basic",), 2**40)
-TRACE = "0af7651916cd43dd8448eb211c80319c"
-
-
-class Objects:
-    """Signs names instead of requests; holds what a test puts in."""
-
-    def __init__(self):
-        self.stored = {}
-
-    def sign_put(self, record, *, expires_seconds):
-        return SignedRequest("PUT", f"put:{record.s3_key}", {}, expires_seconds)
-
-    def sign_get(self, record, *, expires_seconds):
-        return f"get:{record.s3_key}"
-
-    def head(self, key):
-        return self.stored.get(key)
-
-
-class World:
-    """Every step wired to the same twins, and a pump that carries the log between them."""
-
-    def __init__(self):
-        self.clock = Clock()
-        self.log, self.store, self.objects = MemoryLog(), MemoryMetadata(), Objects()
-        self.cache, self.answers, self.events = MemoryCache(), MemoryAnswers(), MemoryEvents()
-        self.ingest = Ingest(self.log, self.answers, lambda: POLICY, self.clock)
-        self.grant = GrantUploads(
-            lambda: POLICY,
-            self.store,
-            self.objects,
-            self.log,
-            self.answers,
-            self.events,
-            self.clock,
-            grace_seconds=60,
-        )
-        self.apply = ApplyMetadata(self.store, self.cache, self.events, self.clock)
-        self.complete = CompleteUploads(self.answers, self.store, self.log)
-        self.settle = SettlePending(self.store, self.objects, self.log, self.clock)
-        self.files = Files(
-            self.store,
-            self.objects,
-            self.cache,
-            self.answers,
-            lambda: POLICY,
-            self.clock,
-            "secret",
-        )
-
-    def ask(self, message_id="m-1", name="a.txt", size=12, principal=ADA):
-        file = FileDescription(name=name, size=size, content_type="text/plain")
-        request = UploadRequest(message_id=message_id, file=file)
-        return self.ingest(principal, request, "c-1", TRACE).file_id
-
-    def grants(self, topic="hoist.ingest.basic"):
-        delivery = Delivery(self.log, "upload-basic", self.clock)
-        return delivery.run(self.records(topic), envelope_from_json, self.grant)
-
-    def applies(self):
-        delivery = Delivery(self.log, "metadata-handler", self.clock)
-        records = self.records("hoist.metadata")
-        return delivery.run(records, metadata_event_from_json, self.apply)
-
-    def records(self, topic):
-        """Everything the topic ever held: each call is a redelivery of what came before."""
-        return [
-            Received(topic, 0, offset, m.key.encode(), m.value, tuple(m.headers))
-            for offset, m in enumerate(self.log.of(topic))
-        ]
-
-    def arrives(self, this_file, size=12):
-        return self.complete([ArrivedObject(s3_key(this_file), size, "etag", self.clock())])
-
-    def heard(self, name, user="ada"):
-        return [event for event in self.events.since(user, 0) if event["event"] == name]
+from tests.unit.world import TRACE, World
 
 
 @pytest.fixture
@@ -119,7 +18,7 @@ def test_a_request_becomes_a_url_a_row_and_a_stored_file(world):
     this_file = world.ask()
     world.grants()
     world.applies()
-    assert world.files.upload("ada", this_file)["state"] == "ready"
+    assert world.upload(this_file)["state"] == "ready"
     assert world.arrives(this_file) == []
     world.applies()
     [stored] = world.heard("upload.stored")
@@ -131,7 +30,7 @@ def test_a_request_becomes_a_url_a_row_and_a_stored_file(world):
 
 
 def test_an_accepted_request_can_be_looked_up_before_anybody_handled_it(world):
-    assert world.files.upload("ada", world.ask())["state"] == "accepted"
+    assert world.upload(world.ask())["state"] == "accepted"
 
 
 def test_a_repeat_gets_the_same_answer_and_leaves_one_row(world):
@@ -177,7 +76,8 @@ def test_a_file_over_the_limit_is_refused_and_leaves_no_trace(world):
     [refused] = world.heard("upload.rejected")
     assert refused["error"]["code"] == "file_too_large"
     assert world.log.of("hoist.metadata") == []
-    assert world.files.upload("ada", this_file)["state"] == "rejected"
+    assert world.books().reservations == {}
+    assert world.upload(this_file)["state"] == "rejected"
     with pytest.raises(NotFound):
         world.files.get("ada", this_file)
 
@@ -258,23 +158,24 @@ def test_the_janitor_expires_what_was_never_sent(world):
     this_file = world.ask()
     world.grants()
     world.applies()
-    assert world.settle() == 0
-    world.clock.advance(seconds=900 + 60)
-    assert world.settle() == 1
+    assert world.janitor() == 0
+    world.clock.advance(seconds=900 + 30)
+    assert world.janitor() == 1
     world.applies()
-    assert world.files.upload("ada", this_file)["state"] == "expired"
+    assert world.upload(this_file)["state"] == "expired"
     assert len(world.heard("upload.expired")) == 1
-    assert world.settle() == 0
+    assert world.janitor() == 0
 
 
 def test_another_user_finds_nothing(world):
     this_file = world.ask()
-    for look in (world.files.upload, world.files.get, world.files.download_url):
+    looks = (world.look, world.files.get, world.files.download_url)
+    for look in looks:
         with pytest.raises(NotFound):
             look("grace", this_file)
     world.grants()
     world.applies()
-    for look in (world.files.upload, world.files.get, world.files.download_url):
+    for look in looks:
         with pytest.raises(NotFound):
             look("grace", this_file)
     assert world.files.list("grace", None, None)["files"] == []

@@ -49,9 +49,10 @@ def test_roles_come_in_every_form_and_unknown_shapes_give_none(claim, roles):
 
 
 def test_the_better_of_two_roles_counts_and_an_unknown_one_is_basic():
-    assert policy.tier_of(("basic", "premium")) == "premium"
-    assert policy.tier_of(("emperor",)) == "basic"
-    assert policy.tier_of(()) == "basic"
+    assert POLICY.tier_of(("premium", "basic")) == "premium"
+    assert POLICY.tier_of(("basic",)) == "basic"
+    assert POLICY.tier_of(("emperor",)) == "basic"
+    assert POLICY.tier_of(()) == "basic"
 
 
 @pytest.mark.parametrize("name", ["", "   ", "a\0b", "\ud800", "x" * 1025, "é" * 513])
@@ -81,3 +82,35 @@ def test_a_content_type_is_a_media_type(content_type):
 def test_a_wrong_tier_file_says_what_is_wrong(text):
     with pytest.raises(ValueError, match="the tier file"):
         Policy.from_json(text)
+
+
+@pytest.mark.parametrize("folder", ["", "a", "photos/2026", "a b/ü", "..a/b.."])
+def test_a_folder_is_a_relative_path(folder):
+    policy.check_file(replace(FACTS, folder=folder))
+
+
+@pytest.mark.parametrize(
+    "folder", ["/a", "a/", "a//b", ".", "a/../b", "..", " ", "a\\b", "a\0", "x" * 1025]
+)
+def test_a_folder_that_leads_elsewhere_is_refused(folder):
+    with pytest.raises(InvalidRequest) as caught:
+        policy.check_file(replace(FACTS, folder=folder))
+    assert caught.value.field == "file.folder"
+
+
+@pytest.mark.parametrize(
+    ("size", "part_size"),
+    [
+        (100 * MIB, None),
+        (100 * MIB + 1, 8 * MIB),
+        (5 * 1024 * MIB, 8 * MIB),
+        (8000 * MIB, 8 * MIB),
+        (8000 * MIB + 1, 9 * MIB),
+        (5 * 1024**2 * MIB, 5243 * MIB),
+    ],
+)
+def test_large_files_come_in_at_most_a_thousand_parts_that_s3_takes(size, part_size):
+    found = POLICY.part_size(replace(FACTS, size=size), "premium")
+    assert found == part_size
+    if found:
+        assert -(-size // found) <= 1000

@@ -14,7 +14,14 @@ SECRET = "password=hunter2 at 10.0.0.7"
 MEMBERS = {"type", "title", "status", "detail", "code", "retriable", "traceId"}
 MADE = {
     errors.MessageIdConflict: lambda: errors.MessageIdConflict("m-1"),
-    errors.FileTooLarge: lambda: errors.FileTooLarge(11, 10, "basic", 20),
+    errors.UploadCancelled: errors.UploadCancelled,
+    errors.NotInParts: lambda: errors.NotInParts("stored"),
+    errors.PartsMissing: lambda: errors.PartsMissing([1, 2]),
+    errors.SlowDown: lambda: errors.SlowDown(5),
+    **{
+        kind: lambda kind=kind: kind("too much", errors.Use("basic", 10, 20, in_use=10))
+        for kind in [errors.OverLimit, *errors.OverLimit.__subclasses__()]
+    },
 }
 
 

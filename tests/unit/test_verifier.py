@@ -11,6 +11,7 @@ from jwt.utils import base64url_encode
 from hoist.adapters.jwt import JwtVerifier
 from hoist.domain.errors import TokenExpired, Unauthorized, Unavailable
 from tests.doubles import Clock
+from tests.unit.world import World
 
 ISSUER, AUDIENCE, ROLES = "https://issuer.test/", "https://api.test", "https://hoist.test/roles"
 HOUR = 3600
@@ -60,7 +61,7 @@ def issuer(key):
 
 @pytest.fixture
 def verifier(issuer, clock):
-    return JwtVerifier(ISSUER, AUDIENCE, ROLES, clock, issuer)
+    return JwtVerifier(ISSUER, AUDIENCE, ROLES, clock, World().tiers.tier_of, issuer)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hoist.adapters.redis_stream import RedisEvents
-from hoist.domain.ports import Connection, Connections, Event
+from hoist.domain.volatile import Connection, Connections, Event
 
 logger = logging.getLogger(__name__)
 

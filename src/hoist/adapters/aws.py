@@ -30,7 +30,7 @@ TEMPORARY = {
 }
 
 
-def client(service: str, endpoint: str = "") -> Any:
+def client(service: str, endpoint: str = "", *, read_seconds: int = 8) -> Any:
     """A client that gives up soon: the callers have retries of their own."""
     return boto3.client(
         service,
@@ -40,7 +40,7 @@ def client(service: str, endpoint: str = "") -> Any:
             signature_version="s3v4" if service == "s3" else "v4",
             s3={"addressing_style": "path"} if service == "s3" else None,
             connect_timeout=2,
-            read_timeout=8,
+            read_timeout=read_seconds,
             retries={"mode": "standard", "total_max_attempts": 2},
             max_pool_connections=50,
         ),

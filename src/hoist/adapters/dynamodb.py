@@ -1,14 +1,16 @@
 """File records in DynamoDB.
 
-IAM      dynamodb:BatchGetItem, TransactWriteItems, PutItem, Query on the table and its indexes
+IAM      dynamodb:BatchGetItem, TransactWriteItems, PutItem, Query, Scan on the table and indexes
 Needs    the table and indexes of emulation/provision.py: userId + fileId, local index by-created,
          global indexes by-file and pending, both keys only
 Sparse   ``createdSort`` is there only while a record is listed, ``pendingShard`` only while pending
+Accounts are rows of the same table, so that a transaction can settle a file and its books
 """
 
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,9 +18,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hoist.adapters.aws import temporary_failures
+from hoist.domain.account import Account, account_from_json, account_to_json
 from hoist.domain.errors import Unavailable
 from hoist.domain.model import FileRecord, Status, record_from_json, record_to_json
-from hoist.domain.ports import Key, Page
+from hoist.domain.ports import Change, Key, Overdue, Page, Row
 
 BATCH_MAX = 100  # of BatchGetItem and of TransactWriteItems
 ATTEMPTS = 6
@@ -31,49 +34,56 @@ class DynamoMetadata:
         self._table = table
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, FileRecord]:
-        found: dict[Key, FileRecord] = {}
+        rows = map(_row, self._get(keys))
+        return {(row.user_id, row.file_id): row for row in rows if isinstance(row, FileRecord)}
+
+    def accounts(self, user_ids: Sequence[str]) -> dict[str, Account]:
+        rows = map(_row, self._get([(user_id, _account_id(user_id)) for user_id in user_ids]))
+        found = {row.user_id: row for row in rows if isinstance(row, Account)}
+        return {user_id: found.get(user_id) or Account(user_id) for user_id in user_ids}
+
+    def _get(self, keys: Sequence[Key]) -> Iterator[dict[str, Any]]:
         for part in _parts(list(dict.fromkeys(keys))):
             wanted = [_key(key) for key in part]
             for attempt in range(ATTEMPTS):
                 request = {self._table: {"Keys": wanted, "ConsistentRead": True}}
                 with temporary_failures(WHAT):
                     answer = self._client.batch_get_item(RequestItems=request)
-                for item in answer["Responses"].get(self._table, ()):
-                    record = _record(item)
-                    found[record.user_id, record.file_id] = record
+                yield from answer["Responses"].get(self._table, ())
                 wanted = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
                 if not wanted:
                     break
                 time.sleep(0.02 * 2**attempt)
             else:
                 raise Unavailable(f"{WHAT} is too busy")
-        return found
 
-    def write(self, records: Sequence[FileRecord]) -> list[bool]:
+    def write(self, changes: Sequence[Change]) -> list[bool]:
         done: list[bool] = []
-        for part in _parts(list(records)):
+        for part in _transactions(changes):
             done += self._write(part)
         return done
 
-    def _write(self, records: Sequence[FileRecord]) -> list[bool]:
-        """One transaction; the rows that lost a race are told by it and left out of the next."""
-        done = [True] * len(records)
+    def _write(self, changes: Sequence[Change]) -> list[bool]:
+        """One transaction; the changes that lost a race are told by it and left out of the next."""
+        done = [True] * len(changes)
         for attempt in range(ATTEMPTS):
-            open_ones = [number for number, ok in enumerate(done) if ok]
-            if not open_ones:
+            rows = [
+                (number, row) for number, ok in enumerate(done) if ok for row in changes[number]
+            ]
+            if not rows:
                 return done
-            reasons: list[str] = []
             try:
                 with temporary_failures(WHAT):
-                    self._put([self._conditional(records[number]) for number in open_ones])
+                    self._put([self._conditional(row) for _, row in rows])
                 return done
             except ClientError as error:
                 reasons = _reasons(error)
-                for number, reason in zip(open_ones, reasons, strict=True):
-                    if reason == "ConditionalCheckFailed":
-                        done[number] = False
+            for (number, _), reason in zip(rows, reasons, strict=True):
+                if reason == "ConditionalCheckFailed":
+                    done[number] = False
             if "ConditionalCheckFailed" not in reasons:
-                time.sleep(0.02 * 2**attempt)  # somebody else's transaction was in the way
+                # Somebody else's transaction was in the way: not all of us may come back at once.
+                time.sleep(random.uniform(0.5, 1.5) * 0.02 * 2**attempt)
         raise Unavailable(f"{WHAT} is too busy")
 
     def _put(self, puts: list[dict[str, Any]]) -> None:
@@ -82,13 +92,13 @@ class DynamoMetadata:
         else:
             self._client.transact_write_items(TransactItems=[{"Put": put} for put in puts])
 
-    def _conditional(self, record: FileRecord) -> dict[str, Any]:
-        put: dict[str, Any] = {"TableName": self._table, "Item": _item(record)}
-        if record.version == 1:
+    def _conditional(self, row: Row) -> dict[str, Any]:
+        put: dict[str, Any] = {"TableName": self._table, "Item": _item(row)}
+        if row.version == 1:
             return put | {"ConditionExpression": "attribute_not_exists(fileId)"}
         return put | {
             "ConditionExpression": "version = :before",
-            "ExpressionAttributeValues": {":before": {"N": str(record.version - 1)}},
+            "ExpressionAttributeValues": {":before": {"N": str(row.version - 1)}},
         }
 
     def list_by_user(self, user_id: str, *, limit: int, position: str | None = None) -> Page:
@@ -108,7 +118,8 @@ class DynamoMetadata:
                     Limit=limit + 1,
                     **start,
                 )
-            records += [_record(item) for item in answer["Items"]]
+            rows = map(_row, answer["Items"])
+            records += [row for row in rows if isinstance(row, FileRecord)]
             if "LastEvaluatedKey" not in answer:
                 break
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
@@ -130,7 +141,7 @@ class DynamoMetadata:
                 owners[file_id] = item["userId"]["S"]
         return owners
 
-    def pending_before(self, at_ms: int, *, limit: int) -> list[Key]:
+    def overdue(self, at_ms: int, *, limit: int) -> Overdue:
         with temporary_failures(WHAT):
             answer = self._client.query(
                 TableName=self._table,
@@ -139,7 +150,20 @@ class DynamoMetadata:
                 ExpressionAttributeValues={":shard": {"S": "0"}, ":at": {"N": str(at_ms)}},
                 Limit=limit,
             )
-        return [(item["userId"]["S"], item["fileId"]["S"]) for item in answer["Items"]]
+        keys = [(item["userId"]["S"], item["fileId"]["S"]) for item in answer["Items"]]
+        users = tuple(user_id for user_id, name in keys if name == _account_id(user_id))
+        return Overdue(tuple(key for key in keys if key[1] != _account_id(key[0])), users)
+
+    def scan(self) -> Iterator[Row]:
+        """Every row; costs a read of the whole table."""
+        start: dict[str, Any] = {}
+        while True:
+            with temporary_failures(WHAT):
+                answer = self._client.scan(TableName=self._table, ConsistentRead=True, **start)
+            yield from map(_row, answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                return
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def ready(self) -> None:
         """Raises ``Unavailable`` when the table cannot be reached."""
@@ -150,6 +174,18 @@ class DynamoMetadata:
 def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
     for first in range(0, len(items), BATCH_MAX):
         yield items[first : first + BATCH_MAX]
+
+
+def _transactions(changes: Sequence[Change]) -> Iterator[list[Change]]:
+    """The changes in order, as many together as one transaction takes."""
+    part: list[Change] = []
+    for change in changes:
+        if part and sum(map(len, part)) + len(change) > BATCH_MAX:
+            yield part
+            part = []
+        part.append(change)
+    if part:
+        yield part
 
 
 def _reasons(error: ClientError) -> list[str]:
@@ -172,22 +208,35 @@ def _created_sort(record: FileRecord) -> str:
     return f"{record.created_at_ms:015d}#{record.file_id}"
 
 
-def _item(record: FileRecord) -> dict[str, Any]:
-    """Keys and what indexes and conditions need as attributes; the record itself as one document.
+def _account_id(user_id: str) -> str:
+    """In the place of a file id: each user's own, so that no index has all accounts in one key."""
+    return f"account#{user_id}"
+
+
+def _item(row: Row) -> dict[str, Any]:
+    """Keys and what indexes and conditions need as attributes; the row itself as one document.
 
     One document keeps writing cheap and exact; nothing queries inside it.
     """
-    item = _key((record.user_id, record.file_id)) | {
-        "version": {"N": str(record.version)},
-        "settleAfter": {"N": str(record.settle_after_ms)},
-        "record": {"S": json.dumps(record_to_json(record))},
-    }
-    if record.is_listed:
-        item["createdSort"] = {"S": _created_sort(record)}
-    if record.status is Status.PENDING:
+    version = {"version": {"N": str(row.version)}}
+    if isinstance(row, Account):
+        item = _key((row.user_id, _account_id(row.user_id))) | version
+        item["account"] = {"S": json.dumps(account_to_json(row))}
+        if row.settle_after_ms is not None:
+            item["settleAfter"] = {"N": str(row.settle_after_ms)}
+            item["pendingShard"] = {"S": "0"}
+        return item
+    item = _key((row.user_id, row.file_id)) | version
+    item["settleAfter"] = {"N": str(row.settle_after_ms)}
+    item["record"] = {"S": json.dumps(record_to_json(row))}
+    if row.is_listed:
+        item["createdSort"] = {"S": _created_sort(row)}
+    if row.status is Status.PENDING:
         item["pendingShard"] = {"S": "0"}
     return item
 
 
-def _record(item: dict[str, Any]) -> FileRecord:
+def _row(item: dict[str, Any]) -> Row:
+    if "account" in item:
+        return account_from_json(json.loads(item["account"]["S"]))
     return record_from_json(json.loads(item["record"]["S"]))

@@ -18,7 +18,7 @@ import jwt
 
 from hoist.domain.errors import TokenExpired, Unauthorized, Unavailable
 from hoist.domain.model import Principal
-from hoist.domain.policy import roles_from_claim, tier_of
+from hoist.domain.policy import roles_from_claim
 from hoist.domain.ports import Clock
 
 logger = logging.getLogger(__name__)
@@ -61,10 +61,11 @@ class JwtVerifier:
         audience: str,
         roles_claim: str,
         clock: Clock,
+        tier_of: Callable[[tuple[str, ...]], str],
         fetch: Callable[[str], dict[str, Any]] = fetch_jwks,
     ) -> None:
         self._issuer, self._audience, self._roles_claim = issuer, audience, roles_claim
-        self._clock, self._fetch = clock, fetch
+        self._clock, self._fetch, self._tier_of = clock, fetch, tier_of
         self._lock = threading.Lock()
         self._keys: dict[str, Any] = {}
         self._fetched_at = self._tried_at = -1e9
@@ -124,7 +125,7 @@ class JwtVerifier:
         if expires <= now:
             raise TokenExpired("this token has expired; log in again")
         roles = roles_from_claim(claims.get(self._roles_claim))
-        return Principal(subject, tier_of(roles), roles, expires)
+        return Principal(subject, self._tier_of(roles), roles, expires)
 
     def _key(self, kid: Any, now: float) -> Any:
         if not isinstance(kid, str):

@@ -16,8 +16,8 @@ from typing import Any
 
 import redis
 
-from hoist.adapters.redis_state import Guard
-from hoist.domain.ports import Event
+from hoist.adapters.redis_client import Guard
+from hoist.domain.volatile import Event
 
 logger = logging.getLogger(__name__)
 KEPT_SECONDS, KEPT_EVENTS = 24 * 3600, 1000
@@ -26,9 +26,13 @@ QUIET_SECONDS, SILENT_SECONDS = 3.0, 9.0  # before asking whether Redis is there
 NUMBER_MAX = 2**63
 SEQUENCES = 1000  # events of one user within one millisecond that keep numbers of their own
 
+# An event that is not kept is number 0: no client counts it.
 PUBLISH = """
-local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'e', ARGV[2], 'c', ARGV[1])
-redis.call('EXPIRE', KEYS[1], ARGV[4])
+local id = '0-0'
+if ARGV[5] == '1' then
+  id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'e', ARGV[2], 'c', ARGV[1])
+  redis.call('EXPIRE', KEYS[1], ARGV[4])
+end
 redis.call('PUBLISH', KEYS[1], id .. ' ' .. ARGV[1] .. ' ' .. ARGV[2])
 return id
 """
@@ -49,14 +53,15 @@ class RedisEvents:
             pipeline = self._redis.pipeline(transaction=False)
             for event in events:
                 text = json.dumps(event.body)
-                arguments = [event.connection_id or "-", text, KEPT_EVENTS, KEPT_SECONDS]
+                kept = [KEPT_EVENTS, KEPT_SECONDS, int(event.is_kept)]
+                arguments = [event.connection_id or "-", text, *kept]
                 self._publish(keys=[_stream(event.user_id)], args=arguments, client=pipeline)
             return list(pipeline.execute())
 
         nothing: list[bytes] = []
         ids = self._guard(ask, nothing) if events else nothing
         pairs = zip(ids, events, strict=False)
-        return [{**event.body, "n": _number(stream_id)} for stream_id, event in pairs]
+        return [_numbered(event.body, _number(stream_id)) for stream_id, event in pairs]
 
     def since(self, user_id: str, n: int, *, limit: int = 100) -> list[dict[str, Any]]:
         if not 0 <= n < NUMBER_MAX:
@@ -177,14 +182,14 @@ class EventFeed:
         deliver: Callable[[dict[str, Any]], None],
     ) -> None:
         n = _number(stream_id)
-        if n <= self._heard.get(channel, 0):
+        if 0 < n <= self._heard.get(channel, 0):
             return  # read from the stream already
-        if channel in self._since:
+        if n and channel in self._since:
             self._heard[channel] = n
         event = {
             "userId": channel.removeprefix("hoist:{").removesuffix("}:events"),
             "connectionId": None if connection_id == b"-" else connection_id.decode(),
-            "body": {**json.loads(text), "n": n},
+            "body": _numbered(json.loads(text), n),
         }
         try:
             deliver(event)
@@ -200,6 +205,10 @@ class EventFeed:
             getattr(self._pubsub, verb)(*channels)
         except (redis.RedisError, OSError) as error:
             logger.warning("subscription waits", extra={"reason": repr(error)})
+
+
+def _numbered(body: dict[str, Any], n: int) -> dict[str, Any]:
+    return {**body, "n": n} if n else body
 
 
 def _stream(user_id: str) -> str:

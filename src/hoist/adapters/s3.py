@@ -1,9 +1,9 @@
 """Files in S3, or in anything that speaks its API.
 
-IAM      s3:PutObject, s3:GetObject on the bucket's objects; s3:ListBucket on the bucket, without
-         which S3 answers a HEAD for nothing with 403, not 404
+IAM      s3:PutObject, s3:GetObject, s3:DeleteObject on the bucket's objects; s3:ListBucket on the
+         bucket, without which S3 answers a HEAD for nothing with 403, not 404
 Needs    a CORS rule on the bucket when browsers upload
-Not here multipart: one signed PUT carries at most 5 GiB
+Not here uploads in parts: s3_parts
 """
 
 from __future__ import annotations
@@ -49,8 +49,7 @@ class S3Objects:
             "If-None-Match": "*",
         }
         if file.checksum_sha256:
-            params["ChecksumSHA256"] = file.checksum_sha256
-            headers["x-amz-checksum-sha256"] = file.checksum_sha256
+            params["ChecksumSHA256"] = headers["x-amz-checksum-sha256"] = file.checksum_sha256
         url = self._signer.generate_presigned_url("put_object", params, expires_seconds)
         return SignedRequest("PUT", url, headers, self._clock() + expires_seconds * 1000)
 
@@ -80,6 +79,10 @@ class S3Objects:
             stored_at_ms=int(found["LastModified"].timestamp() * 1000),
             checksum_sha256=found.get("ChecksumSHA256"),
         )
+
+    def discard(self, record: FileRecord) -> None:
+        with temporary_failures("the object store"):
+            self._client.delete_object(Bucket=self._bucket, Key=record.s3_key)
 
     def ready(self) -> None:
         """Raises ``Unavailable`` when the bucket cannot be reached."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+
 import click
 
 from hoist.cli.context import Context
-from hoist.cli.files import download, ls, status
+from hoist.cli.files import cancel, download, ls, status
 from hoist.cli.login import login, logout, whoami
 from hoist.cli.problems import TellingGroup
 from hoist.cli.shells import completion
 from hoist.cli.upload import upload
+from hoist.cli.watch import watch
 
 EPILOG = """\b
 Exit codes:
@@ -19,13 +22,25 @@ Exit codes:
   3  not logged in
   4  nothing answers
   5  some of the files failed
+  130  interrupted
 
 Data goes to stdout, everything else to stderr."""
 
 
-@click.group(
-    cls=TellingGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
-)
+class _Commands(TellingGroup):
+    """With ``admin``, which brings the whole service along, only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "admin"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "admin":
+            command: click.Command = importlib.import_module("hoist.cli.admin").admin
+            return command
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--url",
     envvar="HOIST_URL",
@@ -57,5 +72,16 @@ def main(context: click.Context, url: str, issuer: str, audience: str) -> None:
     context.obj = Context(url, issuer, audience)
 
 
-for command in (login, logout, whoami, upload, status, ls, download, completion):
+for command in (
+    login,
+    logout,
+    whoami,
+    upload,
+    watch,
+    status,
+    cancel,
+    ls,
+    download,
+    completion,
+):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""hoist status, ls, download."""
+"""hoist status, cancel, ls, download."""
 
 from __future__ import annotations
 
@@ -7,9 +7,17 @@ from pathlib import Path
 import click
 
 from hoist.cli.context import Context, pass_context
-from hoist.cli.output import print_facts, print_json, print_rows, printable, say, size_words
+from hoist.cli.output import (
+    print_facts,
+    print_json,
+    print_rows,
+    printable,
+    say,
+    shown_path,
+    size_words,
+)
 from hoist.cli.problems import Failure
-from hoist.client import File
+from hoist.client import File, HoistProblem
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 
@@ -19,19 +27,41 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the
 @as_json_option
 @pass_context
 def status(context: Context, file_id: str, as_json: bool) -> None:
-    """Show how far an upload is: accepted, ready, stored, rejected or expired."""
+    """Show how far an upload is: accepted, ready, stored, rejected, expired or cancelled."""
     with context.client() as client:
         view = client.status(file_id)
     if as_json:
         print_json(view)
         return
     facts: list[tuple[str, object]] = [("id", view["fileId"]), ("state", view["state"])]
+    if progress := view.get("progress"):
+        done, total = size_words(progress["bytesSent"]), size_words(progress["bytesTotal"])
+        facts += [("phase", progress["phase"]), ("sent", f"{done} of {total}")]
+    if parts := view.get("parts"):
+        facts.append(("parts", f"{len(parts['stored'])} of {parts['count']} parts"))
     if file := view.get("file"):
-        facts += [("name", file["name"]), ("size", size_words(file["size"]))]
+        facts += [("name", shown_path(file)), ("size", size_words(file["size"]))]
         facts += [("created", file["createdAt"])]
     if error := view.get("error"):
         facts.append(("reason", error.get("detail", "")))
     print_facts(facts)
+
+
+@click.command()
+@click.argument("file_id", metavar="ID")
+@pass_context
+def cancel(context: Context, file_id: str) -> None:
+    """Give up an upload, wherever it runs; a file that is stored already is deleted."""
+    with context.client() as client:
+        try:
+            message_id = client.status(file_id).get("messageId", "")
+        except HoistProblem as problem:
+            if problem.code != "not_found":
+                raise
+            message_id = ""  # still in the queue, or unknown: cancel says which
+        client.cancel(file_id)
+    context.journal().remove(message_id)
+    say(f"Cancelled {printable(file_id)}.")
 
 
 @click.command()
@@ -42,7 +72,8 @@ def status(context: Context, file_id: str, as_json: bool) -> None:
 def ls(context: Context, limit: int, everything: bool, as_json: bool) -> None:
     """List your files, newest first.
 
-    In a pipe: id, status, size in bytes, time of creation and name, separated by tabs.
+    In a pipe: id, status, size in bytes, time of creation and name (after its folder), separated
+    by tabs.
     """
     with context.client() as client:
         if everything:
@@ -93,4 +124,4 @@ def local_name(file: File) -> str:
 
 
 def _row(file: File) -> tuple[object, ...]:
-    return file["fileId"], file["status"], file["size"], file["createdAt"], file["name"]
+    return file["fileId"], file["status"], file["size"], file["createdAt"], shown_path(file)

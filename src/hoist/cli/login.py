@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import webbrowser
+from collections.abc import Iterator
 
 import click
 
 from hoist.cli.context import Context, pass_context
 from hoist.cli.loopback import browser_login
 from hoist.cli.output import print_facts, print_json, say, size_words
-from hoist.client import HoistProblem
+from hoist.client import HoistProblem, Me
 
 
 @click.command()
@@ -64,15 +65,26 @@ def whoami(context: Context, as_json: bool) -> None:
     if as_json:
         print_json(me)
         return
-    print_facts(
-        [
-            ("user", me["userId"]),
-            ("tier", me["tier"]),
-            ("roles", ", ".join(me["roles"]) or "none"),
-            ("largest file", size_words(me["limits"]["fileSizeMax"])),
-            ("token until", me["tokenExpiresAt"]),
-        ]
-    )
+    facts: list[tuple[str, object]] = [
+        ("user", me["userId"]),
+        ("tier", me["tier"]),
+        ("roles", ", ".join(me["roles"]) or "none"),
+        ("largest file", size_words(me["limits"]["fileSizeMax"])),
+    ]
+    print_facts([*facts, *_use(me), ("token until", me["tokenExpiresAt"])])
+
+
+def _use(me: Me) -> Iterator[tuple[str, object]]:
+    """The other limits, with what is in use of them."""
+    limits, use = me["limits"], me.get("use")
+    if use and "storageQuota" in limits:
+        quota = size_words(limits["storageQuota"])
+        yield "storage", f"{size_words(use['storedBytes'])} of {quota}"
+        yield "reserved", f"{size_words(use['reservedBytes'])} for unfinished uploads"
+    if use and "concurrentUploads" in limits:
+        yield "uploads", f"{use['concurrentUploads']} of {limits['concurrentUploads']} at once"
+    if "requestsPerMinute" in limits:
+        yield "requests", f"{limits['requestsPerMinute']} a minute"
 
 
 def _open(url: str) -> None:

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hoist.client import File
+
 
 def say(line: str) -> None:
     """Tell the person, not the program: stderr."""
@@ -50,9 +52,14 @@ def printable(text: str) -> str:
 
 
 def size_words(size: int) -> str:
-    """``64.0 MB``: decimal units, as storage is sold and billed."""
-    amount, units = float(size), ["B", "kB", "MB", "GB"]
-    while amount >= 1000 and len(units) > 1:
-        amount /= 1000
+    """``5 GiB``, ``61.4 MiB``: binary units, since the limits of the tiers are round in them."""
+    amount, units = float(size), ["B", "KiB", "MiB", "GiB", "TiB"]
+    while amount >= 1024 and len(units) > 1:
+        amount /= 1024
         units.pop(0)
-    return f"{amount:.1f} {units[0]}" if units[0] != "B" else f"{size} B"
+    return f"{amount:.1f}".removesuffix(".0") + f" {units[0]}"
+
+
+def shown_path(file: File) -> str:
+    """A file's name, after its folder when it has one."""
+    return f"{file['folder']}/{file['name']}" if file.get("folder") else file["name"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
+from hoist.cli.output import size_words
 from hoist.client import HoistProblem, Unreachable
 
 FAILED, NOT_LOGGED_IN, UNREACHABLE, PARTLY_FAILED = 1, 3, 4, 5
+INTERRUPTED = 130  # as shells say it
 _LOGIN_ERRORS = ("invalid_grant", "access_denied")
 
 
@@ -28,8 +31,12 @@ class TellingGroup(click.Group):
             return super().invoke(ctx)
         except HoistProblem as problem:
             raise Failure(explain(problem), exit_code_of(problem)) from problem
+        except BrokenPipeError:
+            raise  # `hoist watch | head`: click ends quietly
         except OSError as error:
             raise Failure(explain_system(error)) from error
+        except KeyboardInterrupt:
+            raise Failure("interrupted", INTERRUPTED) from None
 
 
 def exit_code_of(problem: HoistProblem) -> int:
@@ -44,14 +51,31 @@ def explain(problem: HoistProblem) -> str:
     if isinstance(problem, Unreachable):
         if detail.startswith(("no gateway", "the issuer")):
             return f"{detail}: start the stack with `make up`, or set HOIST_URL and HOIST_ISSUER"
-        return f"{detail}: try again, with the same --message-id if you gave one"
+        return f"{detail}: run the same command again"
     if problem.status == 401 and problem.code not in _LOGIN_ERRORS:
         return f"{detail}: run `hoist login`"
-    if problem.code == "file_too_large" and "premiumLimit" in problem.members:
-        return f"{detail} (premium: {problem.members['premiumLimit']} bytes)"
+    if problem.code == "upload_cancelled":
+        return f"{detail}: run the command again to upload it anew"
+    if "limit" in problem.members:
+        return " ".join([f"{detail}.", *_limits(problem.members)])
     if problem.code == "not_confirmed":
         return f"{detail}: look again with `hoist status`"
     return f"{detail} ({problem.code})"
+
+
+def _limits(members: Mapping[str, Any]) -> Iterator[str]:
+    """The limit, how much of it is in use, when that changes, and what premium allows."""
+    # Only refusals about bytes have a size; the other limits are counts.
+    amount = size_words if "size" in members else str
+    limit, premium = members["limit"], members.get("premiumLimit")
+    use = f", of which {amount(members['inUse'])} is in use" if "inUse" in members else ""
+    yield f"The limit is {amount(limit)}{use}."
+    if "clearsAt" in members:
+        yield f"This clears at {members['clearsAt']}."
+    elif "retryAfterSeconds" in members:
+        yield f"Try again in {members['retryAfterSeconds']} s."
+    if premium is not None and premium > limit:
+        yield f"Premium allows {amount(premium)}."
 
 
 def explain_system(error: OSError) -> str:

@@ -2,7 +2,7 @@
 
 from hoist.client.api import Client
 from hoist.client.issuer import Issuer
-from hoist.client.problems import HoistProblem, NotLoggedIn, Unreachable
+from hoist.client.problems import HoistProblem, NotLoggedIn, Retry, Stopped, Unreachable
 from hoist.client.tokens import MemoryStore, Session, StaticToken, Tokens, TokenSource
 from hoist.client.uploads import Upload
 from hoist.client.views import File, FilePage, Me, UploadView
@@ -16,8 +16,10 @@ __all__ = [
     "Me",
     "MemoryStore",
     "NotLoggedIn",
+    "Retry",
     "Session",
     "StaticToken",
+    "Stopped",
     "TokenSource",
     "Tokens",
     "Unreachable",

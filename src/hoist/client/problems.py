@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-RETRY_AFTER_SECONDS_MAX = 10.0
+PATIENCE_SECONDS = 90.0
+PAUSE_SECONDS_MIN = 0.1
 
 
 class HoistProblem(Exception):
@@ -32,12 +34,10 @@ class HoistProblem(Exception):
         return bool(self.members.get("retriable"))
 
     @property
-    def retry_after_seconds(self) -> float:
-        """How long the server asked us to wait, within reason; 0 when it did not say."""
+    def retry_after_seconds(self) -> float | None:
+        """How long the server asked us to wait; None when it did not say."""
         wanted = self.members.get("retryAfterSeconds")
-        if not isinstance(wanted, int | float) or wanted < 0:
-            return 0.0
-        return min(float(wanted), RETRY_AFTER_SECONDS_MAX)
+        return float(wanted) if isinstance(wanted, int | float) and wanted >= 0 else None
 
 
 class Unreachable(HoistProblem):
@@ -67,20 +67,91 @@ def problem_from(body: object, status: int, text: str = "") -> HoistProblem:
     return HoistProblem(str(body.get("code", "http_error")), status, detail, members)
 
 
+class Expired(HoistProblem):
+    """The service gave the upload up; asked for again, the same messageId starts it anew."""
+
+    def __init__(self) -> None:
+        super().__init__("upload_expired", 410, "the upload expired before all its bytes came")
+
+
+class Stopped(HoistProblem):
+    """The client itself was told to stop; at the service nothing changed."""
+
+    def __init__(self) -> None:
+        super().__init__("stopped", 499, "stopped before the end")
+
+
+class Patience:
+    """The seconds that may still be waited for a service that asks for time. Threads share it."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+        self._lock = Lock()
+
+    def spend(self, seconds: float) -> bool:
+        """Whether there was that much left; it is gone now."""
+        with self._lock:
+            if seconds > self._left:
+                return False
+            self._left -= seconds
+            return True
+
+
 @dataclass(frozen=True)
 class Retry:
-    """Asks again what may work later, after each of ``pauses`` (seconds)."""
+    """Asks again what may work later, after each of ``pauses`` (seconds).
+
+    When the server says how long to wait, that is waited instead, as long as it fits into
+    ``patience_seconds`` altogether.
+    """
 
     pauses: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0)
     sleep: Callable[[float], None] = time.sleep
+    patience_seconds: float = PATIENCE_SECONDS
 
-    def run(self, once: Callable[[], T]) -> T:
-        """The first answer of *once*; raises its last problem, or its first that is final."""
-        for pause in self.pauses:
+    def patience(self) -> Patience:
+        return Patience(self.patience_seconds)
+
+    def run(self, once: Callable[[], T], patience: Patience | None = None) -> T:
+        """The first answer of *once*; raises its last problem, or its first that is final.
+
+        *patience* is what is left of it when several runs belong together.
+        """
+        patience = patience or self.patience()
+        pauses = iter(self.pauses)
+        while True:
             try:
                 return once()
             except HoistProblem as problem:
-                if not problem.retriable:
+                pause = self._pause(problem, pauses, patience)
+                if pause is None:
                     raise
-                self.sleep(max(pause, problem.retry_after_seconds))
-        return once()
+            self.sleep(pause)
+
+    def _pause(
+        self, problem: HoistProblem, pauses: Iterator[float], patience: Patience
+    ) -> float | None:
+        """How long to wait before asking again; None when there is no point in it."""
+        if not problem.retriable:
+            return None
+        wanted = problem.retry_after_seconds
+        if wanted is None:
+            return next(pauses, None)
+        wanted = max(wanted, PAUSE_SECONDS_MIN)  # 0 must not become a busy loop
+        return wanted if patience.spend(wanted) else None
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """All the retries of one upload: they share one patience, and end when *check* raises."""
+
+    retry: Retry
+    patience: Patience
+    check: Callable[[], None]
+
+    def run(self, once: Callable[[], T]) -> T:
+        def checked() -> T:
+            self.check()
+            return once()
+
+        return self.retry.run(checked, self.patience)

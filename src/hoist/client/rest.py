@@ -36,6 +36,12 @@ class Gateways:
             self._urls.remove(url)
             self._urls.insert(0, url)
 
+    def avoid(self, url: str) -> None:
+        """It failed: the others come first."""
+        with self._lock:
+            self._urls.remove(url)
+            self._urls.append(url)
+
 
 class Rest:
     """Every request here may be repeated: uploads carry their messageId."""
@@ -56,39 +62,47 @@ class Rest:
         *,
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str | int] | None = None,
-        headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """The answer, a redirect included. Raises ``HoistProblem`` for a status from 400."""
+        """The answer, a redirect included. Raises ``HoistProblem`` for a status from 400.
 
-        def once() -> httpx.Response:
-            token = self._tokens.access_token()
-            answer = self._ask(token, method, path, body, query, headers)
-            if answer.status_code == 401:
-                token = self._tokens.access_token(refused=token)
-                answer = self._ask(token, method, path, body, query, headers)
-            if answer.status_code >= 400:
-                raise problem_of_answer(answer)
-            return answer
+        What may work later is tried again; ``once`` does not.
+        """
+        return self._retry.run(lambda: self.once(method, path, body=body, query=query))
 
-        return self._retry.run(once)
+    def once(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: httpx.Timeout = TIMEOUT,
+    ) -> httpx.Response:
+        token = self._tokens.access_token()
+        request = {"json": body, "params": query, "timeout": timeout}
+        answer = self._ask(token, method, path, request, headers or {})
+        if answer.status_code == 401:
+            token = self._tokens.access_token(refused=token)
+            answer = self._ask(token, method, path, request, headers or {})
+        if answer.status_code >= 400:
+            raise problem_of_answer(answer)
+        return answer
 
     def _ask(
         self,
         token: str,
         method: str,
         path: str,
-        body: Mapping[str, Any] | None,
-        query: Mapping[str, str | int] | None,
-        headers: Mapping[str, str] | None,
+        request: Mapping[str, Any],
+        headers: Mapping[str, str],
     ) -> httpx.Response:
         """The answer of the first gateway that has one."""
-        all_headers = {"Authorization": f"Bearer {token}", **(headers or {})}
+        headers = {"Authorization": f"Bearer {token}", **headers}
         last: httpx.TransportError | None = None
         for url in self._gateways.in_order():
             try:
-                answer = self._http.request(
-                    method, url + path, json=body, params=query, headers=all_headers
-                )
+                answer = self._http.request(method, url + path, headers=headers, **request)
             except httpx.TransportError as error:
                 last = error
                 continue

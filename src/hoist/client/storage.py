@@ -6,39 +6,39 @@ import base64
 import hashlib
 import re
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import httpx
 
 from hoist.client.problems import HoistProblem, Unreachable
-from hoist.client.source import CHUNK_BYTES, Source
+from hoist.client.source import CHUNK_BYTES
 from hoist.client.views import File, OnProgress, SignedRequest
 
 TIMEOUT = httpx.Timeout(60, connect=5)
-TRY_AGAIN = (408, 409, 429, 500, 502, 503, 504)
+TRY_AGAIN = (403, 408, 409, 429, 500, 502, 503, 504)  # 403: the signature may have ended
 
 
 class Storage:
     """One connection pool for every transfer of a client."""
 
     def __init__(self) -> None:
-        self._http = httpx.Client(timeout=TIMEOUT)
+        # Without a limit: files and parts in parallel are bounded by who starts them.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
+        self._http = httpx.Client(timeout=TIMEOUT, limits=limits)
 
     def close(self) -> None:
         self._http.close()
 
-    def put(self, signed: SignedRequest, source: Source, on_progress: OnProgress) -> bool:
+    def put(self, signed: SignedRequest, body: Iterator[bytes]) -> bool:
         """Send the bytes; False when the file was there already.
 
         A 403 is retriable: a signature ends, and the next attempt brings a fresh one.
         """
         try:
             answer = self._http.request(
-                signed["method"],
-                signed["url"],
-                headers=signed["headers"],
-                content=source.read(on_progress),
+                signed["method"], signed["url"], headers=signed["headers"], content=body
             )
         except httpx.TransportError as error:
             raise Unreachable("the connection to storage broke") from error
@@ -90,5 +90,4 @@ def _refusal(status: int, text: str) -> HoistProblem:
     message = re.search(r"<Message>([^<]*)</Message>", text)
     said = ": ".join(match[1] for match in (code, message) if match)
     detail = f"storage refused with {status}" + (f" ({said})" if said else "")
-    retriable = status in TRY_AGAIN or status == 403
-    return HoistProblem("storage_refused", status, detail, {"retriable": retriable})
+    return HoistProblem("storage_refused", status, detail, {"retriable": status in TRY_AGAIN})

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from hoist.client.problems import HoistProblem, Retry, Unreachable, problem_from
+from hoist.client.lines import Line, RestLine, SocketLine, cancelled, settled
+from hoist.client.parts import PartsUpload
+from hoist.client.problems import Attempts, Expired, HoistProblem, Retry, Stopped
+from hoist.client.progress import REPORT_SECONDS, Reporter, Tally
 from hoist.client.rest import Rest
-from hoist.client.socket import Conversation, Event, Socket
+from hoist.client.socket import Socket
 from hoist.client.source import Source
 from hoist.client.storage import Storage
 from hoist.client.views import File, OnEvent, OnProgress, SignedRequest, UploadView
 
-ANSWER_SECONDS = 15.0
 POLL_SECONDS_MAX = 5.0
+LIVES = 5  # an upload that expires so often is not getting anywhere
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,11 @@ class Upload:
 class _Way:
     """How far one upload has come."""
 
-    message: Mapping[str, Any]
     source: Source
-    on_progress: OnProgress
+    line: Line
+    tally: Tally
+    attempts: Attempts
     file_id: str = ""
-    trace_id: str | None = None
-    signed: SignedRequest | None = None
-    file: File | None = None
     sent: bool = False
 
 
@@ -52,120 +53,162 @@ class Uploads:
     retry: Retry
     on_event: OnEvent
     stored_seconds: float
+    parallel: int
+    is_stopped: Callable[[], bool]
+    report_seconds: float = REPORT_SECONDS
     clock: Callable[[], float] = time.monotonic
 
     def run(
         self, message: Mapping[str, Any], source: Source, on_progress: OnProgress, over: str
     ) -> Upload:
         """Returns once storage has the file. Raises ``HoistProblem`` for any other end."""
-        way = _Way(message, source, on_progress)
-        with self._conversation(message["messageId"], over) as talk:
-            self.retry.run(lambda: self._ask(way, talk))
-            if way.file is None:
-                self.retry.run(lambda: self._put(way))
-            if way.file is None:
-                self._confirm(way, talk)
-        file = cast(File, way.file)
-        trace_id = way.trace_id or file.get("traceId")
+        with self._line(message, over) as line:
+
+            def check() -> None:
+                if self.is_stopped():
+                    raise Stopped
+                if line.is_cancelled:
+                    raise cancelled()
+
+            attempts = Attempts(self.retry, self.retry.patience(), check)
+            way = _Way(source, line, Tally(on_progress, check), attempts)
+            file = self._lives(way)
+            way.tally.finish(source.size)
+            trace_id = line.trace_id or file.get("traceId")
         return Upload(way.file_id, message["messageId"], file, trace_id, way.sent)
 
-    def _conversation(
-        self, message_id: str, over: str
-    ) -> AbstractContextManager[Conversation | None]:
-        return self.socket.conversation(message_id) if over == "socket" else nullcontext()
+    @contextmanager
+    def _line(self, message: Mapping[str, Any], over: str) -> Iterator[Line]:
+        if over == "socket":
+            with self.socket.conversation(message["messageId"]) as talk:
+                yield SocketLine(talk, message, self.on_event)
+        else:
+            with RestLine(self.rest, message, self.on_event, self.retry.sleep) as line:
+                yield line
 
-    def _ask(self, way: _Way, talk: Conversation | None) -> None:
-        """Until there is a URL to send to, or a file."""
-        if talk is None:
-            self._ask_over_rest(way)
-            return
-        frame = {"action": "upload", **way.message}
-        self.on_event("frame.sent", frame, time.time())
-        talk.say(frame)
-        while way.signed is None and way.file is None:
-            event = talk.hear(ANSWER_SECONDS)
-            if event is None:
-                raise Unreachable(f"the gateway said nothing for {ANSWER_SECONDS:.0f} seconds")
-            _learn(way, event)
+    def _lives(self, way: _Way) -> File:
+        """An upload that expires begins again under the same messageId."""
+        for _ in range(LIVES - 1):
+            try:
+                return self._life(way)
+            except Expired:
+                way.tally.restart()
+        return self._life(way)
 
-    def _ask_over_rest(self, way: _Way) -> None:
-        self.on_event("request.sent", way.message, time.time())
-        answer = self.rest.call(
-            "POST", "/files/upload", body=way.message, headers={"Prefer": "wait=10"}
-        )
-        view: UploadView = answer.json()
+    def _life(self, way: _Way) -> File:
+        view = way.attempts.run(way.line.ask)
         way.file_id = view["fileId"]
-        self._take(way, view)
-        if way.signed is None and way.file is None:
-            raise Unreachable("the upload is still in the queue; ask again with its messageId")
+        if "parts" in view:
+            return self._send_parts(way, view)
+        if "upload" in view:
+            self._send_at_once(way, view["upload"])
+        return view["file"] if view["state"] == "stored" else self._confirmed(way)
 
-    def _put(self, way: _Way) -> None:
-        if way.signed is None:  # the second attempt: a fresh signature, or no need for one
-            self._take(way, self._view(way.file_id))
-        if way.signed is None:
-            return
-        signed, way.signed = way.signed, None
+    def _send_at_once(self, way: _Way, signed: SignedRequest) -> None:
+        fresh: list[SignedRequest] = [signed]
+        renew: list[Callable[[], UploadView]] = [lambda: self._view(way.file_id)]
+
+        def once() -> None:
+            if not fresh:
+                view = renew[0]()
+                if "upload" not in view:
+                    return  # no need for one, or not yet: storage's word tells
+                fresh.append(view["upload"])
+            try:
+                way.sent = self._put(way, fresh.pop())
+            except HoistProblem as problem:
+                if problem.status == 403:
+                    renew[0] = way.line.ask
+                raise
+
+        way.attempts.run(once)
+
+    def _put(self, way: _Way, signed: SignedRequest) -> bool:
         self.on_event("put.started", {"fileId": way.file_id, "url": signed["url"]}, time.time())
-        way.sent = self.storage.put(signed, way.source, way.on_progress)
-        done = {"fileId": way.file_id, "size": way.source.size, "sent": way.sent}
-        self.on_event("put.done", done, time.time())
+        count = way.tally.of(1)
+        report = self._reporter(way)
 
-    def _confirm(self, way: _Way, talk: Conversation | None) -> None:
+        def heard(sent: int) -> None:
+            count(sent)
+            report(sent)
+
+        sent = self.storage.put(signed, way.source.read(heard))
+        done = {"fileId": way.file_id, "size": way.source.size, "sent": sent}
+        self.on_event("put.done", done, time.time())
+        return sent
+
+    def _reporter(self, way: _Way) -> Reporter:
+        """Of parts, this is only a nudge: the service asks storage how far they are."""
+
+        def report(sent: int) -> None:
+            way.line.report(way.file_id, sent)
+
+        return Reporter(report, way.source.size, self.report_seconds)
+
+    def _send_parts(self, way: _Way, view: UploadView) -> File:
+        job = PartsUpload(
+            way.line,
+            self.storage,
+            way.source,
+            way.tally,
+            way.attempts,
+            self.on_event,
+            self.parallel,
+            self._reporter(way),
+        )
+        self.on_event("put.started", {"fileId": way.file_id}, time.time())
+        job.send(view)
+        way.sent = True
+        joined = self._joined(way, job)
+        done = {"fileId": way.file_id, "size": way.source.size, "sent": True}
+        self.on_event("put.done", done, time.time())
+        return joined["file"] if joined else self._confirmed(way, job)
+
+    def _joined(self, way: _Way, job: PartsUpload) -> UploadView | None:
+        """The stored upload; None while storage joins its parts."""
+        while True:
+            try:
+                view = way.attempts.run(job.complete)
+            except HoistProblem as problem:
+                job.mend(problem)
+            else:
+                return view if view and view["state"] == "stored" else None
+
+    def _confirmed(self, way: _Way, job: PartsUpload | None = None) -> File:
         """Wait for the event, and ask whenever it does not come for a while."""
         ends_at = self.clock() + self.stored_seconds
-        pause = 0.5 if talk else 0.1
-        if not way.sent:  # what was there already was announced before: ask at once
-            pause = 0.0
-        while way.file is None and self.clock() < ends_at:
-            if not self._heard(way, talk, pause):
-                self._take(way, self._view(way.file_id))
+        # What was there already was announced before: ask at once.
+        pause = way.line.wait_seconds if way.sent else 0.0
+        while self.clock() < ends_at:
+            way.attempts.check()
+            view = self._heard(way, job, pause) if pause else None
+            if view is None:
+                view = settled(way.attempts.run(lambda: self._view(way.file_id)))
                 pause = min(max(pause, 0.25) * 2, POLL_SECONDS_MAX)
-        if way.file is None:
-            detail = f"the bytes were sent, but storage has not confirmed {way.file_id} yet"
-            raise HoistProblem("not_confirmed", 504, detail)
+                if job and view["state"] == "ready":
+                    view = self._joined(way, job) or view  # harmless when it is being done
+            if view["state"] == "stored":
+                return view["file"]
+        detail = f"the bytes were sent, but storage has not confirmed {way.file_id} yet"
+        raise HoistProblem("not_confirmed", 504, detail)
 
-    def _heard(self, way: _Way, talk: Conversation | None, seconds: float) -> bool:
-        """Whether an event came within *seconds*; without a socket this only waits."""
-        if talk is None:
-            self.retry.sleep(seconds)
-            return False
+    def _heard(self, way: _Way, job: PartsUpload | None, seconds: float) -> UploadView | None:
         try:
-            event = talk.hear(seconds) if seconds else None
-        except Unreachable:
-            return False
-        if event:
-            _learn(way, event)
-        return event is not None
+            return way.line.wait(seconds)
+        except HoistProblem as problem:
+            if job is None:
+                raise
+            if not problem.retriable:  # else the next look completes again
+                job.mend(problem)
+                return self._joined(way, job)
+            return None
 
     def _view(self, file_id: str) -> UploadView:
         """The upload; one that is not visible yet counts as accepted."""
         try:
-            view: UploadView = self.rest.call("GET", f"/uploads/{file_id}").json()
+            view: UploadView = self.rest.once("GET", f"/uploads/{file_id}").json()
         except HoistProblem as problem:
             if problem.code != "not_found":
                 raise
             return {"fileId": file_id, "state": "accepted"}
         return view
-
-    def _take(self, way: _Way, view: UploadView) -> None:
-        if view["state"] == "rejected":
-            raise problem_from(view.get("error", {}), 400)
-        if view["state"] == "stored":
-            way.file = view.get("file")
-        elif signed := view.get("upload"):
-            way.signed = signed
-
-
-def _learn(way: _Way, event: Event) -> None:
-    """Take from *event* what it says about the upload. Raises what it refuses."""
-    way.file_id = event.get("fileId") or way.file_id
-    # The trace of the request we sent last; 00-<trace id>-<span>-<flags>.
-    if event["event"] == "upload.accepted":
-        parts = str(event.get("traceparent", "")).split("-")
-        way.trace_id = parts[1] if len(parts) == 4 else way.trace_id
-    elif event["event"] == "upload.ready":
-        way.signed = event["upload"]
-    elif event["event"] == "upload.stored":
-        way.file = event["file"]
-    elif event["event"] in ("upload.rejected", "error"):
-        raise problem_from(event.get("error", {}), 400)

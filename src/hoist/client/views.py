@@ -9,7 +9,10 @@ OnEvent = Callable[[str, Mapping[str, Any], float], None]
 """Called as (name, payload, seconds since the epoch), from any of the client's threads."""
 
 OnProgress = Callable[[int], None]
-"""Called with the bytes sent so far; a retry starts from 0 again."""
+"""Called with the bytes done so far, parts of an earlier run included, and with all at the end.
+
+What has to be sent again is taken back first, so the number may fall.
+"""
 
 
 class File(TypedDict):
@@ -18,6 +21,7 @@ class File(TypedDict):
     fileId: str
     messageId: str
     name: str
+    folder: NotRequired[str]
     size: int
     contentType: str
     visibility: str
@@ -41,14 +45,53 @@ class SignedRequest(TypedDict):
     expiresAt: str
 
 
+class StoredPart(TypedDict):
+    """A part that storage has."""
+
+    number: int
+    size: int
+    checksumSha256: NotRequired[str]
+
+
+class SignedPart(SignedRequest):
+    """Send exactly this, with the bytes of part ``number`` as its body."""
+
+    number: int
+
+
+class WantedPart(TypedDict):
+    """A part to sign."""
+
+    number: int
+    checksumSha256: NotRequired[str]
+
+
+class Parts(TypedDict):
+    """Every part has ``size`` bytes but the last; ``stored`` are there already."""
+
+    size: int
+    count: int
+    stored: list[StoredPart]
+
+
+class Progress(TypedDict):
+    """``phase`` is accepted, ready, uploading, stored or recorded."""
+
+    phase: str
+    bytesSent: int
+    bytesTotal: int
+
+
 class UploadView(TypedDict):
-    """``state`` is accepted, ready, stored, rejected or expired."""
+    """``state`` is accepted, ready, stored, rejected, expired or cancelled."""
 
     fileId: str
     state: str
     messageId: NotRequired[str]
+    progress: NotRequired[Progress]
     file: NotRequired[File]
     upload: NotRequired[SignedRequest]
+    parts: NotRequired[Parts]
     error: NotRequired[dict[str, Any]]
 
 
@@ -58,12 +101,22 @@ class FilePage(TypedDict):
 
 
 class Limits(TypedDict):
+    """What a tier may do; sizes in bytes."""
+
     fileSizeMax: int
+    concurrentUploads: NotRequired[int]
+    requestsPerMinute: NotRequired[int]
+    storageQuota: NotRequired[int]
+    multipartThreshold: NotRequired[int]
     urlExpiresSeconds: int
 
 
-class Premium(TypedDict):
-    fileSizeMax: int
+class Use(TypedDict):
+    """How much of it is in use."""
+
+    storedBytes: int
+    reservedBytes: int
+    concurrentUploads: int
 
 
 class Me(TypedDict):
@@ -71,5 +124,6 @@ class Me(TypedDict):
     tier: str
     roles: list[str]
     limits: Limits
-    premium: Premium
+    use: NotRequired[Use]
+    premium: Limits
     tokenExpiresAt: str

@@ -5,13 +5,15 @@ HoistError
 ├── Rejected           the caller must change something; answered, never retried
 │   ├── InvalidRequest, UnknownAction, InvalidCursor
 │   ├── Unauthorized (TokenExpired), Forbidden
-│   ├── NotFound, NotStored, MessageIdConflict
-│   └── FileTooLarge
+│   ├── NotFound, NotStored, MessageIdConflict, UploadCancelled
+│   ├── PartsMissing, NotInParts
+│   └── OverLimit: FileTooLarge, QuotaExceeded; RateLimited, TooManyUploads, SlowDown (retriable)
 └── Unavailable        a dependency is down; retried, and the client is told when
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -90,20 +92,102 @@ class MessageIdConflict(Rejected):
         )
 
 
-class FileTooLarge(Rejected):
-    code, status = "file_too_large", 413
+class UploadCancelled(Rejected):
+    code, status = "upload_cancelled", 409
 
-    def __init__(self, size: int, limit: int, tier: str, premium_limit: int) -> None:
-        super().__init__(f"{size} bytes is over the {limit} bytes a {tier} upload may have")
-        self.size, self.limit, self.tier, self.premium_limit = size, limit, tier, premium_limit
+    def __init__(self) -> None:
+        super().__init__("this upload was cancelled; send a new messageId to upload the file again")
+
+
+class NotInParts(Rejected):
+    code, status = "not_in_parts", 409
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"no parts are expected: the upload is {state}")
+        self.state = state
 
     def details(self) -> dict[str, Any]:
-        return {
-            "size": self.size,
+        return {"state": self.state}
+
+
+class PartsMissing(Rejected):
+    """Parts that storage does not have, or has in another size."""
+
+    code, status = "parts_missing", 409
+
+    def __init__(self, missing: list[int]) -> None:
+        super().__init__(f"{len(missing)} parts are missing or of another size; send them first")
+        self.missing = missing
+
+    def details(self) -> dict[str, Any]:
+        return {"missing": self.missing[:100], "missingCount": len(self.missing)}
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A limit and how much of it is in use, as the refused user is told."""
+
+    tier: str
+    limit: int
+    premium_limit: int
+    in_use: int | None = None
+    size: int | None = None
+    retry_after_seconds: int | None = None
+    clears_at: str | None = None
+
+    def details(self) -> dict[str, Any]:
+        members = {
             "limit": self.limit,
+            "inUse": self.in_use,
+            "size": self.size,
             "tier": self.tier,
             "premiumLimit": self.premium_limit,
+            "retryAfterSeconds": self.retry_after_seconds,
+            "clearsAt": self.clears_at,
         }
+        return {name: value for name, value in members.items() if value is not None}
+
+
+class OverLimit(Rejected):
+    """Over a limit of the tier: which, how much is in use, when it clears, what premium has."""
+
+    code, status = "over_limit", 403
+
+    def __init__(self, message: str, use: Use) -> None:
+        super().__init__(message)
+        self.use = use
+
+    def details(self) -> dict[str, Any]:
+        return self.use.details()
+
+
+class FileTooLarge(OverLimit):
+    code, status = "file_too_large", 413
+
+
+class QuotaExceeded(OverLimit):
+    code, status = "quota_exceeded", 403
+
+
+class RateLimited(OverLimit):
+    code, status, retriable = "rate_limited", 429, True
+
+
+class TooManyUploads(OverLimit):
+    code, status, retriable = "too_many_uploads", 429, True
+
+
+class SlowDown(Rejected):
+    """Too fast for anything to be looked at; the edge's own guard."""
+
+    code, status, retriable = "slow_down", 429, True
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"at most {limit} requests or frames a second; wait a moment")
+        self.limit = limit
+
+    def details(self) -> dict[str, Any]:
+        return {"limit": self.limit, "retryAfterSeconds": 1}
 
 
 class Unavailable(HoistError):

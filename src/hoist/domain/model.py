@@ -1,16 +1,11 @@
-"""What we talk about: a file's record, who owns it, and the states it moves through.
-
-pending -> stored -> deleted | missing
-pending -> expired | rejected
-arrived                            the object came before its request; hidden until it is claimed
-"""
+"""What we talk about: a file's record and who owns it. How it changes is in ``lifecycle``."""
 
 from __future__ import annotations
 
 import hashlib
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -29,8 +24,12 @@ class Status(StrEnum):
     STORED = "stored"
     REJECTED = "rejected"
     EXPIRED = "expired"
+    CANCELLED = "cancelled"
     DELETED = "deleted"
     MISSING = "missing"
+
+
+HIDDEN = (Status.ARRIVED, Status.CANCELLED, Status.DELETED)
 
 
 def file_id(user_id: str, message_id: str) -> str:
@@ -68,12 +67,29 @@ class FileFacts:
     content_type: str
     visibility: Visibility = Visibility.PRIVATE
     checksum_sha256: str | None = None
+    folder: str = ""
+    part_checksums: bool = False
 
     def fingerprint(self) -> str:
         """Equal for equal announcements: how a repeat is told from a conflict."""
-        parts = (self.name, str(self.size), self.content_type, self.visibility.value)
+        parts = (self.name, str(self.size), self.content_type, self.visibility.value, self.folder)
         text = "\0".join((*parts, self.checksum_sha256 or ""))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Multipart:
+    """An upload in parts: storage's id of it, and the bytes of every part but the last."""
+
+    upload_id: str
+    part_size: int
+
+    def count(self, size: int) -> int:
+        return -(-size // self.part_size)
+
+    def length(self, number: int, size: int) -> int:
+        """The bytes of part *number* (from 1) of a file of *size* bytes."""
+        return min(self.part_size, size - (number - 1) * self.part_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +117,7 @@ class FileRecord:
     stored: StoredObject | None = None
     reason: str | None = None
     trace: Mapping[str, str] = field(default_factory=dict)
+    multipart: Multipart | None = None
 
     @property
     def s3_key(self) -> str:
@@ -108,69 +125,18 @@ class FileRecord:
 
     @property
     def is_listed(self) -> bool:
-        return self.status not in (Status.ARRIVED, Status.DELETED)
+        return self.status not in HIDDEN
+
+    @property
+    def part_count(self) -> int:
+        return self.multipart.count(self.file.size) if self.multipart else 0
+
+    @property
+    def tier(self) -> str:
+        return self.trace.get("tier", "")
 
 
 NOTHING_KNOWN = FileFacts(name="", size=0, content_type="")
-
-
-def requested(current: FileRecord | None, new: FileRecord) -> FileRecord:
-    """The row after a request arrived: first wins, and an object that was early is claimed."""
-    if current is None:
-        return new
-    if current.status is not Status.ARRIVED:
-        return current
-    claimed = replace(new, version=current.version)
-    assert current.stored is not None
-    return replace(_settled(claimed, current.stored), version=current.version + 1)
-
-
-def stored(
-    current: FileRecord | None, user_id: str, file_id: str, found: StoredObject
-) -> FileRecord:
-    """The row after storage reported the object: ``stored``, or ``rejected`` when it differs."""
-    if current is None:
-        return FileRecord(
-            user_id=user_id,
-            file_id=file_id,
-            message_id="",
-            file=NOTHING_KNOWN,
-            status=Status.ARRIVED,
-            created_at_ms=found.stored_at_ms,
-            settle_after_ms=found.stored_at_ms,
-            stored=found,
-        )
-    # An expired row whose bytes came after all is a file: the URL was used in time.
-    if current.status not in (Status.PENDING, Status.EXPIRED):
-        return current
-    return replace(_settled(current, found), version=current.version + 1)
-
-
-def expired(current: FileRecord | None) -> FileRecord | None:
-    """The row after its URL ran out unused."""
-    if current is None or current.status is not Status.PENDING:
-        return current
-    return replace(
-        current,
-        status=Status.EXPIRED,
-        reason="nothing was uploaded before the URL expired",
-        version=current.version + 1,
-    )
-
-
-def _settled(record: FileRecord, found: StoredObject) -> FileRecord:
-    wanted = record.file
-    if found.size != wanted.size:
-        reason = f"announced {wanted.size} bytes, storage has {found.size}"
-    elif (
-        wanted.checksum_sha256
-        and found.checksum_sha256
-        and wanted.checksum_sha256 != found.checksum_sha256
-    ):
-        reason = "the SHA-256 in storage is not the announced one"
-    else:
-        return replace(record, status=Status.STORED, stored=found)
-    return replace(record, status=Status.REJECTED, stored=found, reason=reason)
 
 
 def record_to_json(record: FileRecord) -> dict[str, Any]:
@@ -180,10 +146,12 @@ def record_to_json(record: FileRecord) -> dict[str, Any]:
         "fileId": record.file_id,
         "messageId": record.message_id,
         "name": record.file.name,
+        "folder": record.file.folder,
         "size": record.file.size,
         "contentType": record.file.content_type,
         "visibility": record.file.visibility.value,
         "checksumSha256": record.file.checksum_sha256,
+        "partChecksums": record.file.part_checksums,
         "status": record.status.value,
         "createdAt": record.created_at_ms,
         "settleAfter": record.settle_after_ms,
@@ -191,6 +159,11 @@ def record_to_json(record: FileRecord) -> dict[str, Any]:
         "reason": record.reason,
         "trace": dict(record.trace),
     }
+    if record.multipart:
+        out["multipart"] = {
+            "uploadId": record.multipart.upload_id,
+            "partSize": record.multipart.part_size,
+        }
     if record.stored:
         out["stored"] = {
             "size": record.stored.size,
@@ -202,7 +175,7 @@ def record_to_json(record: FileRecord) -> dict[str, Any]:
 
 
 def record_from_json(data: Mapping[str, Any]) -> FileRecord:
-    found = data.get("stored")
+    found, parts = data.get("stored"), data.get("multipart")
     return FileRecord(
         user_id=data["userId"],
         file_id=data["fileId"],
@@ -213,6 +186,8 @@ def record_from_json(data: Mapping[str, Any]) -> FileRecord:
             content_type=data["contentType"],
             visibility=Visibility(data["visibility"]),
             checksum_sha256=data.get("checksumSha256"),
+            folder=data.get("folder", ""),
+            part_checksums=data.get("partChecksums", False),
         ),
         status=Status(data["status"]),
         created_at_ms=int(data["createdAt"]),
@@ -220,6 +195,7 @@ def record_from_json(data: Mapping[str, Any]) -> FileRecord:
         version=int(data["version"]),
         reason=data.get("reason"),
         trace=data.get("trace") or {},
+        multipart=Multipart(parts["uploadId"], int(parts["partSize"])) if parts else None,
         stored=StoredObject(
             size=int(found["size"]),
             etag=found["etag"],

@@ -12,24 +12,37 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from hoist.domain.errors import FileTooLarge, InvalidRequest
+from hoist.domain.errors import FileTooLarge, InvalidRequest, Use
 from hoist.domain.model import FileFacts
 
 BASIC, PREMIUM = "basic", "premium"
-NAME_BYTES_MAX = 1024
-SINGLE_PUT_BYTES_MAX = 5 * 1024**3  # S3 takes at most 5 GiB in one PUT
+NAME_BYTES_MAX = FOLDER_BYTES_MAX = 1024
+MIB = 1024**2
+# S3 takes at most 5 GiB in one PUT, and 48.8 TiB (5 TiB until 2025) in parts of 5 MiB or more.
+SINGLE_PUT_BYTES_MAX, FILE_BYTES_MAX = 5 * 1024**3, 5 * 1024**4
+# At most 1,000 parts: one page of ListParts tells them all. 10,000 is S3's own limit.
+PART_BYTES_MIN, PARTS_MAX = 8 * MIB, 1000
 
 
 class Tier(BaseModel):
-    """What one role may do; the lane is the ingest topic it waits in."""
+    """What one role may do; the lane is the ingest topic it waits in. Sizes are in bytes."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, frozen=True, extra="forbid", populate_by_name=True
     )
 
-    file_size_max: int = Field(gt=0, le=SINGLE_PUT_BYTES_MAX)
+    file_size_max: int = Field(gt=0, le=FILE_BYTES_MAX)
+    concurrent_uploads: int = Field(gt=0, le=1000)
+    requests_per_minute: int = Field(gt=0)
+    requests_per_second: int = Field(gt=0)
+    storage_quota: int = Field(gt=0)
+    multipart_threshold: int = Field(ge=5 * MIB, le=SINGLE_PUT_BYTES_MAX)
     url_expires_seconds: int = Field(gt=0, le=7 * 24 * 3600)
     lane: str = Field(pattern="^(basic|premium)$")
+
+    def limits(self) -> dict[str, int]:
+        """What the tier's users are told."""
+        return self.model_dump(by_alias=True, exclude={"lane", "requests_per_second"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +66,27 @@ class Policy:
         """The tier of this name; an unknown one is basic."""
         return self.tiers.get(name, self.tiers[BASIC])
 
+    def tier_of(self, roles: tuple[str, ...]) -> str:
+        """The best tier among the roles: the last of them in the file; no known one is basic."""
+        known = [name for name in self.tiers if name in roles]
+        return known[-1] if known else BASIC
+
     def check(self, file: FileFacts, tier_name: str) -> None:
         """Raises ``FileTooLarge`` when the tier does not allow a file of this size."""
-        limit = self.tier(tier_name).file_size_max
-        if file.size > limit:
-            raise FileTooLarge(file.size, limit, tier_name, self.tiers[PREMIUM].file_size_max)
+        tier, premium = self.tier(tier_name), self.tiers[PREMIUM]
+        if file.size > tier.file_size_max:
+            raise FileTooLarge(
+                f"{file.size} bytes is over the {tier.file_size_max} bytes a {tier_name} upload "
+                "may have",
+                Use(tier_name, tier.file_size_max, premium.file_size_max, size=file.size),
+            )
 
-
-def tier_of(roles: tuple[str, ...]) -> str:
-    """The best tier the roles give; an unknown role gives basic."""
-    return PREMIUM if PREMIUM in roles else BASIC
+    def part_size(self, file: FileFacts, tier_name: str) -> int | None:
+        """The bytes of each part; None when the file goes in one PUT."""
+        if file.size <= self.tier(tier_name).multipart_threshold:
+            return None
+        wanted = -(-file.size // PARTS_MAX)
+        return max(PART_BYTES_MIN, -(-wanted // MIB) * MIB)
 
 
 def roles_from_claim(claim: Any) -> tuple[str, ...]:
@@ -103,9 +127,21 @@ def check_file(file: FileFacts) -> None:
         raise InvalidRequest("the name holds NUL or a lone surrogate", "file.name")
     if len(file.name.encode()) > NAME_BYTES_MAX:
         raise InvalidRequest(f"the name is over {NAME_BYTES_MAX} bytes of UTF-8", "file.name")
+    check_folder(file.folder)
     if file.size < 1:
         raise InvalidRequest("size is in bytes and at least 1", "file.size")
     if not re.fullmatch(r"[\w.+-]{1,100}/[\w.+-]{1,100}(; ?[\w-]+=[\w.+-]+)*", file.content_type):
         raise InvalidRequest(
             "contentType is not a media type such as text/plain", "file.contentType"
         )
+
+
+def check_folder(folder: str) -> None:
+    """Refuse what is no relative path of named parts: it is shown, and rebuilt by downloads."""
+    parts = folder.split("/") if folder else []
+    if "\0" in folder or any(unicodedata.category(char) == "Cs" for char in folder):
+        raise InvalidRequest("the folder holds NUL or a lone surrogate", "file.folder")
+    if any(part in (".", "..") or not part.strip() for part in parts) or "\\" in folder:
+        raise InvalidRequest("the folder is a relative path such as photos/2026", "file.folder")
+    if len(folder.encode()) > FOLDER_BYTES_MAX:
+        raise InvalidRequest(f"the folder is over {FOLDER_BYTES_MAX} bytes", "file.folder")

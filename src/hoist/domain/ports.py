@@ -1,11 +1,15 @@
-"""What the pipeline needs from the world, in its own words. Adapters satisfy these."""
+"""What the pipeline needs from the world, in its own words: what must last. Adapters satisfy these.
+
+What may vanish is in ``volatile``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
+from hoist.domain.account import Account
 from hoist.domain.model import FileRecord, Principal, StoredObject
 
 Clock = Callable[[], int]
@@ -13,6 +17,10 @@ Clock = Callable[[], int]
 
 Key = tuple[str, str]
 """(user_id, file_id)"""
+
+Row = FileRecord | Account
+Change = Sequence[Row]
+"""Rows that are written together or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,30 +31,48 @@ class Page:
     next_position: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """What somebody must look at: pending files, and users with old reservations."""
+
+    files: tuple[Key, ...]
+    users: tuple[str, ...]
+
+
 class MetadataStore(Protocol):
-    """Where file records live, indexed by owner. Raises ``Unavailable`` when it is down."""
+    """Where file records and accounts live, by user. Raises ``Unavailable`` when it is down."""
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, FileRecord]:
         """The records that exist, as last written (never an older state)."""
 
-    def write(self, records: Sequence[FileRecord]) -> list[bool]:
-        """Store each record whose ``version`` is one above the stored one (1: none is stored).
+    def accounts(self, user_ids: Sequence[str]) -> dict[str, Account]:
+        """Each user's account, as last written; an empty one of version 0 where none exists."""
 
-        Returns, in order, whether each was stored. False means that someone else wrote first:
-        read again, decide again. No key may occur twice in one call.
+    def write(self, changes: Sequence[Change]) -> list[bool]:
+        """Write each change whole, if every row's ``version`` is one above the stored one.
+
+        A row of version 1 must not exist yet. Returns, in order, whether each change was written.
+        False means that someone else wrote first: read again, decide again. No row may occur twice
+        in one call, and a change has at most 100 rows.
         """
 
     def list_by_user(self, user_id: str, *, limit: int, position: str | None = None) -> Page:
         """The user's visible records, newest first; *position* is from the page before.
 
-        Records are ordered by creation time, then file id. ``arrived`` and ``deleted`` are hidden.
+        Records are ordered by creation time, then file id. ``model.HIDDEN`` ones are left out.
         """
 
     def owners(self, file_ids: Sequence[str]) -> dict[str, str]:
         """The user of each known file; it may lag a moment behind ``write``."""
 
-    def pending_before(self, at_ms: int, *, limit: int) -> list[Key]:
-        """Up to *limit* pending records to settle by *at_ms*, oldest first; it may lag."""
+    def overdue(self, at_ms: int, *, limit: int) -> Overdue:
+        """Up to *limit* rows to settle by *at_ms*, oldest first; it may lag."""
+
+
+class MetadataScan(Protocol):
+    """For operators: everything, in no order. Never on a request's way."""
+
+    def scan(self) -> Iterator[Row]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,65 +97,60 @@ class ObjectStore(Protocol):
     def head(self, key: str) -> StoredObject | None:
         """What storage has under *key*, or None."""
 
-
-class ListCache(Protocol):
-    """First pages of a user's list. It may forget at any time; it never raises."""
-
-    def generation(self, user_id: str) -> str | None:
-        """The user's current generation; None when the cache cannot be used now."""
-
-    def get(self, user_id: str, generation: str, name: str) -> bytes | None:
-        """The page stored as *name* in exactly this generation."""
-
-    def put(self, user_id: str, generation: str, name: str, page: bytes) -> bool:
-        """Keep *page*, unless the generation moved on meanwhile: then nothing, and False."""
-
-    def invalidate(self, user_ids: Sequence[str]) -> None:
-        """Start a new generation for each user. Pages of older ones are never read again."""
+    def discard(self, record: FileRecord) -> None:
+        """Delete the object of *record*; a second call changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a messageId was answered with: enough to answer again without a database."""
+class StoredPart:
+    """A part as storage has it."""
 
-    user_id: str
-    fingerprint: str
-    state: str  # accepted | ready | rejected
-    record: dict[str, Any] | None = None
-    error: dict[str, Any] | None = None
-    trace: dict[str, str] = field(default_factory=dict)
+    number: int
+    size: int
+    etag: str
+    checksum_sha256: str | None = None
 
 
-class Answers(Protocol):
-    """The fast path of idempotency, by file id. It may forget at any time; it never raises."""
+class PartStore(Protocol):
+    """Uploads in parts. Raises ``Unavailable`` when storage is down; signing calls nobody."""
 
-    def get_many(self, file_ids: Sequence[str]) -> dict[str, Answer]:
-        """The answers that are remembered."""
+    def begin(self, record: FileRecord) -> str:
+        """A fresh id for an upload of *record* in parts; each call begins another one."""
 
-    def put_many(self, answers: Mapping[str, Answer]) -> None:
-        """Remember each answer, for a day."""
+    def sign_part(
+        self, record: FileRecord, number: int, checksum_sha256: str | None, *, expires_seconds: int
+    ) -> SignedRequest:
+        """One PUT of exactly this part's bytes."""
+
+    def parts(self, record: FileRecord) -> list[StoredPart]:
+        """What storage has, by number; nothing when the upload is complete, aborted or unknown."""
+
+    def join(self, record: FileRecord, parts: Sequence[StoredPart]) -> None:
+        """Make the object of *parts*, to a key that is still free; joined before is no error."""
+
+    def abort(self, record: FileRecord) -> None:
+        """Give the parts up; a second call, or one after ``join``, changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """Something to tell a user. With *connection_id* only that socket hears it live."""
+class Found:
+    """Something in storage: an object, or with *upload_id* an upload in parts that is open."""
 
-    user_id: str
-    body: dict[str, Any]
-    connection_id: str | None = None
+    key: str
+    since_ms: int
+    size: int = 0
+    upload_id: str | None = None
 
 
-class EventStream(Protocol):
-    """The user's numbered events: pushed live, and kept for who asks "since n"."""
+class Inventory(Protocol):
+    """What storage holds beyond what anybody asked about."""
 
-    def publish(self, events: Sequence[Event]) -> None:
-        """Number each event within its user's stream, keep it, and push it to open sockets.
+    def objects(self) -> Iterator[Found]: ...
 
-        Best effort: it never raises, because a client that hears nothing asks again by messageId.
-        """
+    def open_uploads(self) -> Iterator[Found]: ...
 
-    def since(self, user_id: str, n: int, *, limit: int = 100) -> list[dict[str, Any]]:
-        """Kept events with a number above *n*, in order, each with its ``n``."""
+    def remove(self, found: Found) -> None:
+        """Delete the object, or abort the upload; a second call changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,43 +180,6 @@ class MessageLog(Protocol):
 
         Raises ``Unavailable`` when one was not acknowledged in time; some may be in the log then.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """One open socket and the gateway that holds it."""
-
-    connection_id: str
-    user_id: str
-    gateway_url: str
-    connected_at_ms: int
-    source_ip: str = ""
-    user_agent: str = ""
-
-
-class Connections(Protocol):
-    """Who is connected where. Rows expire by themselves after the maximum life of a socket."""
-
-    def add(self, connection: Connection) -> None: ...
-
-    def remove(self, connection: Connection) -> None:
-        """Forget it; a second call changes nothing."""
-
-    def find(self, connection_id: str) -> Connection | None:
-        """The open connection of this id, or None when it is gone or never was."""
-
-    def of_user(self, user_id: str) -> list[Connection]:
-        """The user's open connections, in no order."""
-
-
-class Tickets(Protocol):
-    """One-time tickets that let a browser open a socket without a token in the URL."""
-
-    def issue(self, principal: Principal, *, lives_seconds: int) -> str:
-        """A fresh ticket. Raises ``Unavailable`` when it could not be kept."""
-
-    def redeem(self, ticket: str) -> Principal | None:
-        """Who the ticket was issued to; None when it is unknown, expired or used before."""
 
 
 class TokenVerifier(Protocol):

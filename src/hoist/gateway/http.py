@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import re
-import secrets
-from typing import Any
 
 import flask_sock
 from flask import Flask, Response, g, jsonify, redirect, request
@@ -13,17 +10,18 @@ from flask_sock import Sock
 from werkzeug.wrappers import Response as BaseResponse
 
 from hoist import telemetry
-from hoist.domain import messages, strict_json
 from hoist.domain.errors import InvalidRequest
-from hoist.domain.messages import UploadRequest
-from hoist.gateway import authorizer, management, openapi, problems, websocket
+from hoist.domain.model import Principal
+from hoist.gateway import authorizer, management, openapi, problems, uploads
+from hoist.gateway.flood import FloodGuard
+from hoist.gateway.joins import Joins
 from hoist.gateway.sessions import Sessions
 from hoist.gateway.socket import SafeServer
+from hoist.gateway.uploads import Caller
+from hoist.gateway.websocket import SocketLife
 from hoist.wiring import Services
 
-logger = logging.getLogger(__name__)
 BODY_BYTES_MAX = 1024 * 1024
-WAIT_SECONDS_MAX = 25
 PING_SECONDS = 25
 flask_sock.Server = SafeServer
 
@@ -34,12 +32,20 @@ def create_app(services: Services, sessions: Sessions | None = None) -> Flask:
     app = Flask("hoist", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
     app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": PING_SECONDS}
+    guard = FloodGuard(services.policy, services.clock)
+    joins = Joins(lambda user_id, file_id: services.send_parts.complete(user_id, file_id))
+
+    def caller() -> Principal:
+        principal = authorizer.bearer(services, request)
+        guard.take(principal)
+        return principal
+
     problems.install(app)
     _around(app, services)
-    _uploads(app, services, sessions)
-    _files(app, services)
+    uploads.install(app, services, sessions, caller, joins)
+    _files(app, services, caller)
     _health(app, services)
-    _socket(app, services, sessions)
+    _socket(app, services, caller, SocketLife(services, sessions, guard, joins))
     management.install(app, services, sessions)
     openapi.install(app)
     return app
@@ -64,44 +70,16 @@ def _around(app: Flask, services: Services) -> None:
         if origin in origins:
             response.headers["Access-Control-Allow-Origin"] = str(origin)
             response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Prefer"
-            response.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
+            response.headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"
             response.headers["Access-Control-Expose-Headers"] = "Location, Retry-After"
             response.headers["Vary"] = "Origin"
         return response
 
 
-def _uploads(app: Flask, services: Services, sessions: Sessions) -> None:
-    @app.post("/files/upload")
-    def upload() -> tuple[Response, int, dict[str, str]] | Response:
-        principal = authorizer.bearer(services, request)
-        body = messages.from_client(UploadRequest, strict_json.decode(request.get_data()))
-        wait = _wait_seconds(request.headers.get("Prefer", ""))
-        # An id of its own, so that the URL goes to this request and not to every open socket.
-        connection_id = f"rest-{secrets.token_urlsafe(9)}"
-        if wait:
-            sessions.expect(connection_id)
-            services.feed.add(principal.user_id)
-        try:
-            accepted = services.ingest(principal, body, connection_id, g.trace_id)
-            place = accepted.event["log"]
-            logger.info("request accepted", extra={"fileId": accepted.file_id, **place})
-            heard = sessions.wait_for(connection_id, wait) if wait else None
-        finally:
-            if wait:
-                sessions.forget(connection_id)
-                services.feed.remove(principal.user_id)
-        return _answer(body.message_id, accepted.file_id, heard, wait)
-
-    @app.get("/uploads/<file_id>")
-    def one_upload(file_id: str) -> Response:
-        principal = authorizer.bearer(services, request)
-        return jsonify(services.files.upload(principal.user_id, file_id))
-
-
-def _files(app: Flask, services: Services) -> None:
+def _files(app: Flask, services: Services, caller: Caller) -> None:
     @app.get("/files")
     def files() -> Response:
-        principal = authorizer.bearer(services, request)
+        principal = caller()
         limit = request.args.get("limit")
         if limit is not None and not re.fullmatch(r"-?\d{1,9}", limit):
             raise InvalidRequest("limit is a whole number", "limit")
@@ -111,17 +89,17 @@ def _files(app: Flask, services: Services) -> None:
 
     @app.get("/files/<file_id>")
     def one_file(file_id: str) -> Response:
-        principal = authorizer.bearer(services, request)
+        principal = caller()
         return jsonify(services.files.get(principal.user_id, file_id))
 
     @app.get("/files/<file_id>/content")
     def content(file_id: str) -> BaseResponse:
-        principal = authorizer.bearer(services, request)
+        principal = caller()
         return redirect(services.files.download_url(principal.user_id, file_id), 302)
 
     @app.get("/me")
     def me() -> Response:
-        principal = authorizer.bearer(services, request)
+        principal = caller()
         return jsonify(services.files.me(principal))
 
 
@@ -137,12 +115,12 @@ def _health(app: Flask, services: Services) -> None:
         return jsonify({"ready": is_ready, "dependencies": told}), 200 if is_ready else 503
 
 
-def _socket(app: Flask, services: Services, sessions: Sessions) -> None:
+def _socket(app: Flask, services: Services, caller: Caller, serve: SocketLife) -> None:
     sock = Sock(app)
 
     @app.post("/ws/ticket")
     def ticket() -> Response:
-        principal = authorizer.bearer(services, request)
+        principal = caller()
         lives = authorizer.TICKET_LIVES_SECONDS
         given = services.tickets.issue(principal, lives_seconds=lives)
         return jsonify({"ticket": given, "expiresInSeconds": lives})
@@ -156,26 +134,4 @@ def _socket(app: Flask, services: Services, sessions: Sessions) -> None:
 
     @sock.route("/ws")  # type: ignore[untyped-decorator]
     def ws(socket: SafeServer) -> None:
-        websocket.serve(services, sessions, socket, g.principal, request)
-
-
-def _wait_seconds(prefer: str) -> int:
-    """The seconds of ``Prefer: wait=n`` (RFC 7240 section 4.3), at most 25; 0 without one."""
-    match = re.search(r"(?:^|[,;\s])wait=\"?(\d{1,6})", prefer)
-    return min(int(match[1]), WAIT_SECONDS_MAX) if match else 0
-
-
-def _answer(
-    message_id: str, file_id: str, heard: dict[str, Any] | None, wait: int
-) -> tuple[Response, int, dict[str, str]] | Response:
-    headers = {"Location": f"/uploads/{file_id}"}
-    view: dict[str, Any] = {"fileId": file_id, "messageId": message_id, "state": "accepted"}
-    if heard is None:
-        return jsonify(view), 202, headers
-    if "error" in heard:
-        error = dict(heard["error"])
-        return problems.problem(
-            error.pop("status"), error.pop("code"), error.pop("detail"), **error, fileId=file_id
-        )
-    view |= {"state": "ready", "upload": heard["upload"]}
-    return jsonify(view), 201, headers | {"Preference-Applied": f"wait={wait}"}
+        serve(socket, g.principal, request)

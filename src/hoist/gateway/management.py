@@ -9,7 +9,7 @@ from flask import Flask, Response, jsonify, request
 
 from hoist.domain.errors import HoistError, Unavailable
 from hoist.domain.messages import iso
-from hoist.domain.ports import Connection
+from hoist.domain.volatile import Connection
 from hoist.gateway.sessions import Session, Sessions
 from hoist.wiring import Services
 

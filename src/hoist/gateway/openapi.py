@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask, Response, jsonify, send_from_directory
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from swagger_ui_bundle import swagger_ui_path
 
-from hoist.domain.messages import FileDescription, UploadRequest
+from hoist.domain.frames import FileDescription, ProgressReport, SignRequest, UploadRequest
+from hoist.gateway.schemas import (
+    File,
+    FilePage,
+    Me,
+    Problem,
+    SignedParts,
+    Ticket,
+    Upload,
+)
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Hoist API</title>
@@ -20,67 +28,19 @@ PAGE = """<!doctype html>
 ASSETS = ("swagger-ui.css", "swagger-ui-bundle.js")
 
 
-class _View(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
-
-
-class SignedUpload(_View):
-    method: str
-    url: str
-    headers: dict[str, str] = Field(description="Send exactly these")
-    expires_at: str
-
-
-class File(_View):
-    file_id: str
-    message_id: str
-    name: str
-    size: int
-    content_type: str
-    visibility: str
-    status: str
-    created_at: str
-    stored_at: str | None = None
-    checksum_sha256: str | None = None
-    etag: str | None = None
-    s3_key: str = Field(alias="s3Key")
-    reason: str | None = None
-    download_url: str | None = None
-    trace_id: str | None = None
-
-
-class Upload(_View):
-    file_id: str
-    message_id: str | None = None
-    state: str = Field(description="accepted, ready, stored, rejected or expired")
-    file: File | None = None
-    upload: SignedUpload | None = None
-    error: dict[str, Any] | None = None
-
-
-class FilePage(_View):
-    files: list[File]
-    next_cursor: str | None
-
-
-class Ticket(_View):
-    ticket: str
-    expires_in_seconds: int
-
-
-class Problem(_View):
-    """RFC 9457; further members depend on the code."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    retriable: bool
-    trace_id: str | None = None
-
-
-MODELS = (UploadRequest, FileDescription, Upload, File, FilePage, Ticket, Problem)
+MODELS = (
+    UploadRequest,
+    FileDescription,
+    SignRequest,
+    ProgressReport,
+    Upload,
+    SignedParts,
+    File,
+    FilePage,
+    Me,
+    Ticket,
+    Problem,
+)
 ID = {"name": "fileId", "in": "path", "required": True, "schema": {"type": "string"}}
 
 
@@ -99,7 +59,7 @@ def _operation(
     for status, model in answers.items():
         content = {"content": {"application/json": _ref(model)}} if model else {}
         responses[str(status)] = {"description": summary, **content}
-    for status in (401, *refusals):
+    for status in (401, 429, *refusals):
         content = {"application/problem+json": _ref(Problem)}
         responses[str(status)] = {"description": "refused", "content": content}
     return {"summary": summary, "responses": responses, **more}
@@ -110,51 +70,72 @@ def document() -> dict[str, Any]:
     _, schemas = models_json_schema(
         [(model, "validation") for model in MODELS], ref_template="#/components/schemas/{model}"
     )
-    prefer = {"name": "Prefer", "in": "header", "schema": {"type": "string"}, "example": "wait=10"}
-    body = {"required": True, "content": {"application/json": _ref(UploadRequest)}}
-    paths = {
-        "/files/upload": {
-            "post": _operation(
-                "Ask for an upload",
-                {201: Upload, 202: Upload},
-                400,
-                409,
-                413,
-                503,
-                parameters=[prefer],
-                requestBody=body,
-            )
-        },
-        "/uploads/{fileId}": {"get": _operation("One upload", {200: Upload}, 404, parameters=[ID])},
-        "/files": {
-            "get": _operation(
-                "Your files, newest first",
-                {200: FilePage},
-                400,
-                503,
-                parameters=[
-                    _query("limit", type="integer", minimum=1, maximum=200, default=50),
-                    _query("cursor", type="string"),
-                ],
-            )
-        },
-        "/files/{fileId}": {"get": _operation("One file", {200: File}, 404, parameters=[ID])},
-        "/files/{fileId}/content": {
-            "get": _operation("Download", {302: None}, 404, 409, parameters=[ID])
-        },
-        "/me": {"get": _operation("Who you are and what your tier allows", {200: None})},
-        "/ws/ticket": {"post": _operation("A ticket for a browser's socket", {200: Ticket}, 503)},
-    }
     return {
         "openapi": "3.1.0",
         "info": {"title": "Hoist", "version": "1", "description": "Frames: docs/protocol.md"},
         "security": [{"token": []}],
-        "paths": paths,
+        "paths": _uploads() | _files(),
         "components": {
             "schemas": schemas["$defs"],
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
+
+
+def _uploads() -> dict[str, Any]:
+    prefer = {"name": "Prefer", "in": "header", "schema": {"type": "string"}, "example": "wait=10"}
+    ask = _operation(
+        "Ask for an upload",
+        {201: Upload, 202: Upload},
+        *(400, 403, 409, 413, 503),
+        parameters=[prefer],
+        requestBody=_body(UploadRequest),
+    )
+    one: dict[str, Any] = {"parameters": [ID]}
+    sign = _operation(
+        "Sign parts of a large file",
+        {200: SignedParts},
+        *(400, 404, 409, 503),
+        requestBody=_body(SignRequest),
+        **one,
+    )
+    join = _operation("Join the parts", {200: Upload, 202: Upload}, *(404, 409, 503), **one)
+    report = _operation(
+        "Tell how far it is", {204: None}, *(400, 404), requestBody=_body(ProgressReport), **one
+    )
+    return {
+        "/files/upload": {"post": ask},
+        "/uploads/{fileId}": {
+            "get": _operation("One upload", {200: Upload}, *(404, 503), **one),
+            "delete": _operation("Cancel it", {202: Upload}, *(404, 503), **one),
+        },
+        "/uploads/{fileId}/parts": {"post": sign},
+        "/uploads/{fileId}/complete": {"post": join},
+        "/uploads/{fileId}/progress": {"post": report},
+    }
+
+
+def _files() -> dict[str, Any]:
+    query = [
+        _query("limit", type="integer", minimum=1, maximum=200, default=50),
+        _query("cursor", type="string"),
+    ]
+    page = _operation("Your files, newest first", {200: FilePage}, *(400, 503), parameters=query)
+    content = _operation("Download", {302: None}, *(404, 409, 503), parameters=[ID])
+    one = _operation("One file", {200: File}, *(404, 503), parameters=[ID])
+    me = _operation("Who you are, what your tier allows, and what you use", {200: Me}, 503)
+    ticket = _operation("A ticket for a browser's socket", {200: Ticket}, 503)
+    return {
+        "/files": {"get": page},
+        "/files/{fileId}": {"get": one},
+        "/files/{fileId}/content": {"get": content},
+        "/me": {"get": me},
+        "/ws/ticket": {"post": ticket},
+    }
+
+
+def _body(model: type[BaseModel]) -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": _ref(model)}}
 
 
 def install(app: Flask) -> None:

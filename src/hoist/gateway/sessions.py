@@ -34,7 +34,7 @@ class Session:
     def __init__(self, socket: SafeServer, principal: Principal) -> None:
         self.socket, self.principal = socket, principal
         self.connection_id = new_connection_id()
-        self.last_active_at = time.time()
+        self.opened_at = self.last_active_at = time.time()
         self._queue: deque[str] = deque()
         self._queued_bytes = 0
         self._is_sending = self._is_cut = False

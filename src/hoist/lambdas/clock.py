@@ -9,6 +9,6 @@ from hoist import wiring
 
 
 def janitor(event: Mapping[str, Any], context: object) -> dict[str, int]:
-    """Settle overdue uploads until none is left; returns how many."""
-    settle = wiring.services().settle_pending
-    return {"settled": settle()}
+    """Settle a batch of overdue uploads, and abort what nobody owns; returns how many of each."""
+    run = wiring.services().janitor
+    return {"settled": run(), "aborted": run.abort_orphans()}

@@ -6,14 +6,16 @@ S3 ObjectCreated (SQS) -> CompleteUploads -> hoist.metadata (file.stored), key u
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hoist import telemetry
 from hoist.domain.messages import METADATA_TOPIC, FileStored
-from hoist.domain.model import file_id_of_key
-from hoist.domain.ports import Answers, Message, MessageLog, MetadataStore
+from hoist.domain.model import file_id_of_key, record_from_json
+from hoist.domain.ports import Clock, Message, MessageLog, MetadataStore
+from hoist.domain.volatile import Answer, Answers, Event, EventStream, Progress, ProgressBoard
 from hoist.pipeline import events
+from hoist.pipeline.progress import progress_event
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,9 @@ class CompleteUploads:
     answers: Answers
     store: MetadataStore
     log: MessageLog
+    board: ProgressBoard
+    events: EventStream
+    clock: Clock
     topic_prefix: str = ""
 
     def __call__(self, objects: Sequence[ArrivedObject]) -> list[ArrivedObject]:
@@ -50,6 +55,7 @@ class CompleteUploads:
             owners |= self.store.owners(missing)
         unknown: list[ArrivedObject] = []
         messages: list[Message] = []
+        progress: dict[str, Progress] = {}
         for item in objects:
             this_file = files[item.key]
             if this_file is None:
@@ -60,8 +66,22 @@ class CompleteUploads:
                 answer = answers.get(this_file)
                 trace_id = (answer and answer.trace.get("id")) or telemetry.new_trace()
                 messages.append(self._stored(item, owners[this_file], this_file, trace_id))
+                progress[this_file] = Progress("stored", item.size)
         self.log.append(messages)
+        self.board.put_many(progress)
+        self.events.publish(self._told(progress, answers))
         return unknown
+
+    def _told(self, progress: Mapping[str, Progress], answers: Mapping[str, Answer]) -> list[Event]:
+        """Progress for whoever watches; an upload too old to be remembered waits for its row."""
+        told = []
+        for this_file, reached in progress.items():
+            answer = answers.get(this_file)
+            if answer and answer.record:
+                record = record_from_json(answer.record)
+                trace_id = answer.trace.get("id") or telemetry.new_trace()
+                told.append(progress_event(record, reached, self.clock(), trace_id))
+        return told
 
     def _stored(self, item: ArrivedObject, user_id: str, this_file: str, trace_id: str) -> Message:
         telemetry.bind(trace_id)

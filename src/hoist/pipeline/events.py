@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from hoist.domain.errors import HoistError
-from hoist.domain.messages import Envelope, FileExpired, FileRequested, FileStored, iso
+from hoist.domain.messages import Envelope, MetadataEvent, iso
 from hoist.domain.model import FileRecord
-from hoist.domain.ports import Event, Message, SignedRequest
+from hoist.domain.ports import Message, SignedRequest
+from hoist.domain.volatile import Event
 from hoist.telemetry import trace_headers
 
 
@@ -17,11 +18,7 @@ def trace_members(trace_id: str) -> dict[str, str]:
     return {"traceparent": headers["traceparent"], "xAmznTraceId": headers["X-Amzn-Trace-Id"]}
 
 
-def message(
-    topic: str,
-    content: Envelope | FileRequested | FileStored | FileExpired,
-    trace_id: str,
-) -> Message:
+def message(topic: str, content: Envelope | MetadataEvent, trace_id: str) -> Message:
     """*content* for *topic*, keyed by its user, with the trace in both forms as headers."""
     headers = [(name, value.encode()) for name, value in trace_headers(trace_id).items()]
     return Message(topic, content.user_id, content.to_json(), headers)
@@ -30,15 +27,17 @@ def message(
 def event(
     name: str,
     user_id: str,
+    /,
     *,
     at_ms: int,
     trace_id: str,
     connection_id: str | None = None,
+    is_kept: bool = True,
     **members: Any,
 ) -> Event:
     """An event for *user_id*; with *connection_id* only that socket hears it live."""
     body = {"event": name, "at": iso(at_ms), **members, **trace_members(trace_id)}
-    return Event(user_id, body, connection_id)
+    return Event(user_id, body, connection_id, is_kept)
 
 
 def error_view(error: HoistError) -> dict[str, Any]:
@@ -78,6 +77,7 @@ def file_view(record: FileRecord, download_url: str | None = None) -> dict[str, 
         "fileId": record.file_id,
         "messageId": record.message_id,
         "name": record.file.name,
+        "folder": record.file.folder or None,
         "size": record.file.size,
         "contentType": record.file.content_type,
         "visibility": record.file.visibility.value,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hoist.domain.errors import InvalidCursor, InvalidRequest, NotFound, NotStored
-from hoist.domain.messages import iso
+from hoist.domain.messages import METADATA_TOPIC, iso
 from hoist.domain.model import (
     FileRecord,
     Principal,
@@ -23,13 +23,16 @@ from hoist.domain.model import (
     record_to_json,
 )
 from hoist.domain.policy import PREMIUM, Policy
-from hoist.domain.ports import Answers, Clock, ListCache, MetadataStore, ObjectStore, Page
+from hoist.domain.ports import Clock, MessageLog, MetadataStore, ObjectStore, Page
+from hoist.domain.volatile import Leases, ListCache
 from hoist.pipeline import events
+from hoist.pipeline.admission import LEASE_SECONDS
+from hoist.pipeline.finding import FindUpload
+from hoist.pipeline.views import Views
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 200
 CURSOR_LIVES_SECONDS = 24 * 3600
 DOWNLOAD_EXPIRES_SECONDS = 900
-_STATES = {Status.PENDING: "ready", Status.DELETED: "stored", Status.MISSING: "stored"}
 
 
 @dataclass(frozen=True)
@@ -37,22 +40,31 @@ class Files:
     store: MetadataStore
     objects: ObjectStore
     cache: ListCache
-    answers: Answers
+    find: FindUpload
+    views: Views
+    leases: Leases
+    log: MessageLog
     policy: Callable[[], Policy]
     clock: Clock
     cursor_secret: str
+    topic_prefix: str = ""
 
-    def upload(self, user_id: str, file_id: str) -> dict[str, Any]:
-        """The upload as the protocol shows it. Raises ``NotFound`` for another user's too."""
-        if record := self._find(user_id, file_id):
-            return self._upload_of(record)
-        answer = self.answers.get_many([file_id]).get(file_id)
-        if answer is None or answer.user_id != user_id:
-            raise NotFound("no such upload")
-        if answer.record:
-            return self._upload_of(record_from_json(answer.record))
-        view: dict[str, Any] = {"fileId": file_id, "state": answer.state}
-        return view | ({"error": answer.error} if answer.error else {})
+    def upload(self, user_id: str, file_id: str, trace_id: str) -> dict[str, Any]:
+        """The upload as the protocol shows it, with fresh signatures while it is ``ready``.
+
+        Raises ``NotFound``, for another user's too.
+        """
+        found = self.find(user_id, file_id)
+        if not isinstance(found, FileRecord):
+            view: dict[str, Any] = {"fileId": file_id, "state": found.state}
+            view |= {"messageId": found.message_id} if found.message_id else {}
+            return view | ({"error": found.error} if found.error else {})
+        if longer := self.views.extended(found):
+            found, event = longer
+            self.log.append([events.message(self.topic_prefix + METADATA_TOPIC, event, trace_id)])
+        if found.status is Status.PENDING:
+            self.leases.renew(user_id, file_id, self.clock() + LEASE_SECONDS * 1000)
+        return self.views.upload(found, self._file_of(found))
 
     def list(self, user_id: str, limit: int | None, cursor: str | None) -> dict[str, Any]:
         """One page, newest first. Raises ``InvalidRequest`` or ``InvalidCursor``."""
@@ -78,46 +90,33 @@ class Files:
         return self.objects.sign_get(record, expires_seconds=DOWNLOAD_EXPIRES_SECONDS)
 
     def me(self, principal: Principal) -> dict[str, Any]:
-        """Who the caller is and what the tier allows."""
-        policy = self.policy()
-        tier = policy.tier(principal.tier)
+        """Who the caller is, what the tier allows, and how much of it is in use."""
+        policy, user_id = self.policy(), principal.user_id
+        account = self.store.accounts([user_id])[user_id]
+        now = self.clock()
+        leases = self.leases.active([user_id]).get(user_id)
+        active = account.reservations if leases is None else leases
         return {
-            "userId": principal.user_id,
+            "userId": user_id,
             "tier": principal.tier,
             "roles": list(principal.roles),
-            "limits": {
-                "fileSizeMax": tier.file_size_max,
-                "urlExpiresSeconds": tier.url_expires_seconds,
+            "limits": policy.tier(principal.tier).limits(),
+            "use": {
+                "storedBytes": account.used_bytes,
+                "reservedBytes": account.reserved_bytes,
+                "concurrentUploads": len(active)
+                if leases is None
+                else sum(end > now for end in leases.values()),
             },
-            "premium": {"fileSizeMax": policy.tier(PREMIUM).file_size_max},
+            "premium": policy.tier(PREMIUM).limits(),
             "tokenExpiresAt": iso(principal.expires_at * 1000),
         }
 
-    def _find(self, user_id: str, file_id: str) -> FileRecord | None:
-        record = self.store.get_many([(user_id, file_id)]).get((user_id, file_id))
-        return None if record is None or record.status is Status.ARRIVED else record
-
     def _visible(self, user_id: str, file_id: str) -> FileRecord:
-        record = self._find(user_id, file_id)
+        record = self.store.get_many([(user_id, file_id)]).get((user_id, file_id))
         if record is None or not record.is_listed:
             raise NotFound("no such file")
         return record
-
-    def _upload_of(self, record: FileRecord) -> dict[str, Any]:
-        state = _STATES.get(record.status, record.status.value)
-        view: dict[str, Any] = {
-            "fileId": record.file_id,
-            "messageId": record.message_id,
-            "state": state,
-            "file": self._file_of(record),
-        }
-        if record.status is Status.PENDING:
-            tier = self.policy().tier(record.trace.get("tier", ""))
-            signed = self.objects.sign_put(record, expires_seconds=tier.url_expires_seconds)
-            view["upload"] = events.signed_view(signed)
-        if record.status is Status.REJECTED:
-            view["error"] = events.stored_refusal(record)
-        return view
 
     def _file_of(self, record: FileRecord) -> dict[str, Any]:
         url = None

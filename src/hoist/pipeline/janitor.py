@@ -1,45 +1,91 @@
-"""On a clock: settle what nobody finished.
+"""On a clock: settle what nobody finished. Two of them at once do no harm.
 
-pending rows past their URL -> HEAD -> hoist.metadata (file.stored or file.expired)
+pending rows past their URLs -> HEAD -> hoist.metadata (file.stored or file.expired)
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from hoist import telemetry
+from hoist.domain.account import GRACE_MS
+from hoist.domain.errors import PartsMissing
 from hoist.domain.messages import METADATA_TOPIC, FileExpired, FileStored
-from hoist.domain.model import FileRecord, Status
-from hoist.domain.ports import Clock, Message, MessageLog, MetadataStore, ObjectStore
+from hoist.domain.model import FileRecord, Status, StoredObject, file_id_of_key
+from hoist.domain.policy import Policy
+from hoist.domain.ports import (
+    Clock,
+    Found,
+    Inventory,
+    Message,
+    MessageLog,
+    MetadataStore,
+    ObjectStore,
+)
 from hoist.pipeline import events
+from hoist.pipeline.parts import SendParts
 
 logger = logging.getLogger(__name__)
 BATCH = 100
 
 
 @dataclass(frozen=True)
-class SettlePending:
-    """Two of them at once do no harm: the rows' own versions decide."""
-
+class Janitor:
     store: MetadataStore
     objects: ObjectStore
+    send_parts: SendParts
+    inventory: Inventory
     log: MessageLog
+    policy: Callable[[], Policy]
     clock: Clock
+    grace_seconds: int
     topic_prefix: str = ""
 
     def __call__(self) -> int:
         """Settle up to a hundred rows; returns how many were asked about."""
-        keys = self.store.pending_before(self.clock(), limit=BATCH)
-        records = self.store.get_many(keys).values() if keys else ()
-        overdue = [record for record in records if record.status is Status.PENDING]
+        now = self.clock()
+        due = self.store.overdue(now, limit=BATCH)
+        records = self.store.get_many(due.files).values() if due.files else ()
+        overdue = [
+            record
+            for record in records
+            if record.status is Status.PENDING and record.settle_after_ms <= now
+        ]
         self.log.append([self._verdict(record) for record in overdue])
-        return len(overdue)
+        for user_id in due.users:
+            self._settle_account(user_id)
+        return len(overdue) + len(due.users)
+
+    def abort_orphans(self) -> int:
+        """Abort the open uploads in parts that no pending row knows; returns how many."""
+        tiers = self.policy().tiers.values()
+        life_seconds = max(tier.url_expires_seconds for tier in tiers) + self.grace_seconds
+        before = self.clock() - life_seconds * 1000
+        old = [found for found in self.inventory.open_uploads() if found.since_ms <= before]
+        wanted = self._upload_ids(old)
+        orphans = [found for found in old if found.upload_id not in wanted]
+        for found in orphans:
+            self.inventory.remove(found)
+            logger.info("open upload aborted", extra={"key": found.key})
+        return len(orphans)
+
+    def _upload_ids(self, uploads: list[Found]) -> set[str]:
+        """The ids that pending rows know."""
+        ids = [name for found in uploads if (name := file_id_of_key(found.key))]
+        owners = self.store.owners(ids)
+        records = self.store.get_many([(user_id, name) for name, user_id in owners.items()])
+        return {
+            record.multipart.upload_id
+            for record in records.values()
+            if record.multipart and record.status is Status.PENDING
+        }
 
     def _verdict(self, record: FileRecord) -> Message:
         trace_id = record.trace.get("id") or telemetry.new_trace()
         telemetry.bind(trace_id)
-        found = self.objects.head(record.s3_key)
+        found = self.objects.head(record.s3_key) or self._joined(record)
         event: FileStored | FileExpired
         if found:
             event = FileStored(
@@ -51,6 +97,36 @@ class SettlePending:
                 checksum_sha256=found.checksum_sha256,
             )
         else:
-            event = FileExpired(user_id=record.user_id, file_id=record.file_id)
+            event = FileExpired(
+                user_id=record.user_id, file_id=record.file_id, at=record.settle_after_ms
+            )
         logger.info("overdue upload settled", extra={"fileId": record.file_id, "as": event.type})
         return events.message(self.topic_prefix + METADATA_TOPIC, event, trace_id)
+
+    def _joined(self, record: FileRecord) -> StoredObject | None:
+        """The object, when all its parts were there and only ``complete`` was never said."""
+        if not record.multipart:
+            return None
+        try:
+            self.send_parts.join(record)
+        except PartsMissing:
+            return None
+        return self.objects.head(record.s3_key)
+
+    def _settle_account(self, user_id: str) -> None:
+        """Old reservations: those of pending rows live on, the others ended with their row."""
+        account = self.store.accounts([user_id])[user_id]
+        before = self.clock() - GRACE_MS
+        old = [name for name, held in account.reservations.items() if held.until_ms <= before]
+        rows = self.store.get_many([(user_id, name) for name in old])
+        settled = account
+        for name in old:
+            row = rows.get((user_id, name))
+            if row and row.status is Status.PENDING:
+                settled = settled.reserve(name, row.file.size, row.settle_after_ms)
+            else:
+                settled = settled.release(name)
+                logger.warning("reservation without an upload released", extra={"fileId": name})
+        if settled != account:
+            # Lost to another writer: the next round looks again.
+            self.store.write([(replace(settled, version=account.version + 1),)])

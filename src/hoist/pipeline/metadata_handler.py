@@ -1,151 +1,183 @@
-"""Step 3: keep the record of every file.
+"""Step 3: keep the record of every file, and its owner's books.
 
-hoist.metadata -> ApplyMetadata -> store, then cache invalidation, then the client's events
+hoist.metadata -> ApplyMetadata -> store, then storage and cache are tidied, then the client hears
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from hoist import telemetry
-from hoist.domain import model
-from hoist.domain.errors import MessageIdConflict, Unavailable
-from hoist.domain.messages import FileRequested, FileStored, MetadataEvent
+from hoist.domain import lifecycle
+from hoist.domain.account import Account
+from hoist.domain.errors import Unavailable
+from hoist.domain.messages import (
+    FileCancelled,
+    FileExpired,
+    FileExtended,
+    FileMissing,
+    FileRequested,
+    FileStored,
+    MetadataEvent,
+)
 from hoist.domain.model import FileRecord, Status, StoredObject
-from hoist.domain.ports import Clock, Event, EventStream, Key, ListCache, MetadataStore
-from hoist.pipeline import events
+from hoist.domain.policy import Policy
+from hoist.domain.ports import Clock, Key, MetadataStore, ObjectStore, PartStore, Row
+from hoist.domain.volatile import EventStream, Leases, ListCache
 from hoist.pipeline.delivery import Item
+from hoist.pipeline.outcomes import Outcomes
 
 logger = logging.getLogger(__name__)
-WRITE_ATTEMPTS = 5
+WRITE_ATTEMPTS = 8
+FILES_MAX = 99  # of one user in one change: with the account, 100 rows
+UNWANTED = (Status.CANCELLED, Status.DELETED, Status.REJECTED)
+
+ByKey = dict[Key, list[Item[MetadataEvent]]]
+
+
+@dataclass
+class _Written:
+    """What became of a batch: each file's row, and which of them are new."""
+
+    rows: dict[Key, FileRecord | None] = field(default_factory=dict)
+    changed: set[Key] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
 class ApplyMetadata:
     store: MetadataStore
+    objects: ObjectStore
+    parts: PartStore
     cache: ListCache
+    leases: Leases
     events: EventStream
+    policy: Callable[[], Policy]
     clock: Clock
 
     def __call__(self, items: Sequence[Item[MetadataEvent]]) -> None:
-        by_key: dict[Key, list[Item[MetadataEvent]]] = {}
+        by_key: ByKey = {}
         for item in items:
             by_key.setdefault((item.message.user_id, item.message.file_id), []).append(item)
-        rows, changed = self._write(by_key)
-        users = sorted({user_id for user_id, _ in changed})
-        self.cache.invalidate(users)
-        self._narrate(by_key, rows, changed)
-        outcomes: list[Event] = []
-        for key, of_key in by_key.items():
-            outcomes += self._outcomes(of_key, rows[key], is_changed=key in changed)
-        self.events.publish(outcomes)
+        for part in _parts(by_key):
+            self._apply(part)
 
-    def _write(
-        self, by_key: dict[Key, list[Item[MetadataEvent]]]
-    ) -> tuple[dict[Key, FileRecord | None], set[Key]]:
-        """Fold each key's events into its row until no write loses a race."""
-        rows: dict[Key, FileRecord | None] = {}
-        changed: set[Key] = set()
+    def _apply(self, by_key: ByKey) -> None:
+        written = self._write(by_key)
+        self._tidy(by_key, written)
+        self.cache.invalidate(sorted({user_id for user_id, _ in written.changed}))
+        self._free_leases(written)
+        self._narrate(by_key, written)
+        outcomes = Outcomes(self.clock)
+        for key, of_key in by_key.items():
+            outcomes.add(of_key, written.rows[key], is_changed=key in written.changed)
+        self.events.publish(outcomes.events)
+
+    def _write(self, by_key: ByKey) -> _Written:
+        """Fold each key's events into its row and its user's account until no write loses."""
+        written = _Written()
         open_keys = list(by_key)
         for _ in range(WRITE_ATTEMPTS):
+            users = sorted({user_id for user_id, _ in open_keys})
             current = self.store.get_many(open_keys)
-            writes: list[FileRecord] = []
-            for key in open_keys:
-                before = current.get(key)
-                rows[key] = after = _folded(before, by_key[key])
-                if after is not None and after != before:
-                    version = before.version + 1 if before else 1
-                    rows[key] = after = replace(after, version=version)
-                    writes.append(after)
-            done = self.store.write(writes) if writes else []
-            won = {(row.user_id, row.file_id) for row, ok in zip(writes, done, strict=True) if ok}
-            changed |= won
-            open_keys = [
-                (row.user_id, row.file_id)
-                for row in writes
-                if (row.user_id, row.file_id) not in won
-            ]
+            accounts = self.store.accounts(users)
+            changes: dict[str, list[Row]] = {}
+            for user_id in users:
+                mine = [key for key in open_keys if key[0] == user_id]
+                account = accounts[user_id]
+                for key in mine:
+                    before = current.get(key)
+                    after = self._folded(before, by_key[key], account)
+                    if after != before and after is not None:
+                        after = replace(after, version=before.version + 1 if before else 1)
+                        changes.setdefault(user_id, []).append(after)
+                    written.rows[key] = after
+                    account = account.settle(before, after) if after else account
+                if account != accounts[user_id]:
+                    account = replace(account, version=account.version + 1)
+                    changes.setdefault(user_id, []).append(account)
+            done = self.store.write(list(changes.values())) if changes else []
+            lost = {user_id for user_id, ok in zip(changes, done, strict=True) if not ok}
+            for user_id in changes.keys() - lost:
+                files = [row for row in changes[user_id] if isinstance(row, FileRecord)]
+                written.changed |= {(row.user_id, row.file_id) for row in files}
+            open_keys = [key for key in open_keys if key[0] in lost]
             if not open_keys:
-                return rows, changed
+                return written
         raise Unavailable(f"{len(open_keys)} rows are written by someone else all the time")
 
-    def _narrate(
-        self,
-        by_key: dict[Key, list[Item[MetadataEvent]]],
-        rows: dict[Key, FileRecord | None],
-        changed: set[Key],
-    ) -> None:
+    def _folded(
+        self, before: FileRecord | None, items: Sequence[Item[MetadataEvent]], account: Account
+    ) -> FileRecord | None:
+        row = before
+        for item in items:
+            row = _next(row, item)
+        came_late = before and before.status is Status.EXPIRED and row
+        if came_late and row and row.status is Status.STORED and row.stored:
+            quota = self.policy().tier(row.tier).storage_quota
+            if account.in_use_bytes + row.stored.size > quota:
+                return lifecycle.rejected(row, "it came after its URL expired, and does not fit")
+        return row
+
+    def _tidy(self, by_key: ByKey, written: _Written) -> None:
+        """Leave nothing in storage that no file wants, also when it arrives late.
+
+        Of an expired upload only the parts go: its object may be arriving just now, and is a file.
+        """
+        for key, row in written.rows.items():
+            is_late = any(isinstance(item.message, FileStored) for item in by_key[key])
+            if row is None or not (key in written.changed or is_late):
+                continue
+            if row.multipart and row.status in (*UNWANTED, Status.EXPIRED):
+                self.parts.abort(row)
+            if row.status in UNWANTED:
+                self.objects.discard(row)
+
+    def _free_leases(self, written: _Written) -> None:
+        ended: dict[str, list[str]] = {}
+        for user_id, file_id in written.changed:
+            row = written.rows[user_id, file_id]
+            if row and row.status is not Status.PENDING:
+                ended.setdefault(user_id, []).append(file_id)
+        for user_id, file_ids in ended.items():
+            self.leases.free(user_id, file_ids)
+
+    def _narrate(self, by_key: ByKey, written: _Written) -> None:
         for key in by_key:
-            row = rows[key]
-            if key in changed and row:
+            row = written.rows[key]
+            if key in written.changed and row:
                 telemetry.bind(by_key[key][-1].trace_id)
                 facts = {"fileId": row.file_id, "status": row.status.value, "version": row.version}
                 logger.info("row written", extra=facts)
                 logger.info("cache invalidated", extra={"userId": row.user_id})
         telemetry.bind(None)
 
-    def _outcomes(
-        self, items: Sequence[Item[MetadataEvent]], row: FileRecord | None, *, is_changed: bool
-    ) -> list[Event]:
-        """What the client hears. A redelivered verdict is told again: hearing twice is harmless."""
-        if row is None:
-            return []
-        heard: list[Event] = []
-        is_verdict = is_changed
-        for item in items:
-            message = item.message
-            if not isinstance(message, FileRequested):
-                is_verdict = True
-            elif row.file.fingerprint() != message.file.facts().fingerprint():
-                error = events.error_view(MessageIdConflict(message.message_id))
-                heard.append(
-                    self._event("upload.rejected", item, row, message.connection_id, error=error)
-                )
-        last = items[-1]
-        if is_verdict and row.status is Status.STORED:
-            heard.append(self._event("upload.stored", last, row, file=events.file_view(row)))
-        elif is_verdict and row.status is Status.REJECTED:
-            refusal = events.stored_refusal(row)
-            heard.append(self._event("upload.rejected", last, row, error=refusal))
-        elif is_verdict and row.status is Status.EXPIRED:
-            heard.append(self._event("upload.expired", last, row, detail=row.reason))
-        return heard
 
-    def _event(
-        self,
-        name: str,
-        item: Item[MetadataEvent],
-        row: FileRecord,
-        connection_id: str | None = None,
-        **members: object,
-    ) -> Event:
-        return events.event(
-            name,
-            row.user_id,
-            at_ms=self.clock(),
-            trace_id=item.trace_id,
-            connection_id=connection_id,
-            messageId=row.message_id,
-            fileId=row.file_id,
-            **members,
+def _parts(by_key: ByKey) -> Iterator[ByKey]:
+    """The batch in pieces that one transaction a user can take."""
+    keys = sorted(by_key)
+    for first in range(0, len(keys), FILES_MAX):
+        yield {key: by_key[key] for key in keys[first : first + FILES_MAX]}
+
+
+def _next(row: FileRecord | None, item: Item[MetadataEvent]) -> FileRecord | None:
+    message = item.message
+    if isinstance(message, FileRequested):
+        return lifecycle.requested(row, _pending(message, item.trace_id))
+    if isinstance(message, FileStored):
+        found = StoredObject(message.size, message.etag, message.stored_at, message.checksum_sha256)
+        return lifecycle.stored(row, message.user_id, message.file_id, found)
+    if isinstance(message, FileExtended):
+        return lifecycle.extended(row, message.settle_after)
+    if isinstance(message, FileExpired):
+        return lifecycle.expired(row, message.at)
+    if isinstance(message, FileCancelled):
+        return lifecycle.cancelled(
+            row, message.user_id, message.file_id, message.message_id, message.at
         )
-
-
-def _folded(row: FileRecord | None, items: Sequence[Item[MetadataEvent]]) -> FileRecord | None:
-    for item in items:
-        message = item.message
-        if isinstance(message, FileRequested):
-            row = model.requested(row, _pending(message, item.trace_id))
-        elif isinstance(message, FileStored):
-            found = StoredObject(
-                message.size, message.etag, message.stored_at, message.checksum_sha256
-            )
-            row = model.stored(row, message.user_id, message.file_id, found)
-        else:
-            row = model.expired(row)
-    return row
+    assert isinstance(message, FileMissing)
+    return lifecycle.missing(row)
 
 
 def _pending(message: FileRequested, trace_id: str) -> FileRecord:
@@ -158,4 +190,5 @@ def _pending(message: FileRequested, trace_id: str) -> FileRecord:
         created_at_ms=message.requested_at,
         settle_after_ms=message.settle_after,
         trace={"id": trace_id, "tier": message.tier},
+        multipart=message.multipart(),
     )

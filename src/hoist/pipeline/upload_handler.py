@@ -6,27 +6,29 @@ hoist.ingest.<lane> -> GrantUploads -> hoist.metadata (file.requested), and uplo
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from hoist import telemetry
-from hoist.domain.errors import MessageIdConflict, Rejected
-from hoist.domain.messages import METADATA_TOPIC, Envelope, FileRequested
-from hoist.domain.model import FileRecord, Status, file_id, record_from_json, record_to_json
-from hoist.domain.policy import Policy
-from hoist.domain.ports import (
-    Answer,
-    Answers,
-    Clock,
-    Event,
-    EventStream,
-    Message,
-    MessageLog,
-    MetadataStore,
-    ObjectStore,
+from hoist.domain.errors import MessageIdConflict, Rejected, UploadCancelled
+from hoist.domain.messages import METADATA_TOPIC, Envelope, FileRequested, Parts
+from hoist.domain.model import (
+    FileRecord,
+    Multipart,
+    Status,
+    file_id,
+    record_from_json,
+    record_to_json,
 )
+from hoist.domain.policy import Policy
+from hoist.domain.ports import Clock, Message, MessageLog, MetadataStore, PartStore
+from hoist.domain.volatile import Answer, Answers, Event, EventStream
 from hoist.pipeline import events
+from hoist.pipeline.admission import Admission, Wanted
 from hoist.pipeline.delivery import Item
+from hoist.pipeline.pace import Pace
+from hoist.pipeline.views import Views
 
 logger = logging.getLogger(__name__)
 
@@ -36,48 +38,53 @@ class GrantUploads:
     """Everything this step touches is listed here."""
 
     policy: Callable[[], Policy]
+    admission: Admission
     store: MetadataStore
-    objects: ObjectStore
+    parts: PartStore
     log: MessageLog
     answers: Answers
     events: EventStream
+    views: Views
+    pace: Pace
     clock: Clock
     grace_seconds: int
     topic_prefix: str = ""
 
     def __call__(self, items: Sequence[Item[Envelope]]) -> None:
+        began_ms = self.clock()
         known = self._known(items)
-        granted: dict[str, FileRecord] = {}
-        new: list[Message] = []
+        firsts = self._firsts(items, known)
+        refused = self.admission([self._wanted(item) for item in firsts.values()])
+        granted = {
+            name: self._begin(item, name) for name, item in firsts.items() if name not in refused
+        }
+        news = [self._requested(firsts[name], record) for name, record in granted.items()]
         answers: dict[str, Answer] = {}
         replies: list[Event] = []
         for item in items:
-            this_file = file_id(item.message.user_id, item.message.message_id)
-            before = granted.get(this_file) or known.get(this_file)
+            name = _file_id(item)
             try:
-                record = self._decide(item, this_file, before)
+                record = self._decided(item, known.get(name), granted, refused)
             except Rejected as error:
-                replies.append(self._refusal(item, this_file, error))
+                replies.append(self._refusal(item, name, error))
                 if not isinstance(error, MessageIdConflict):
-                    answers[this_file] = self._answer(item, "rejected", error=error)
+                    answers[name] = self._answer(item, "rejected", error=error)
                 continue
-            if not isinstance(before, FileRecord):
-                new.append(self._requested(item, record))
-            granted[this_file] = record
-            answers[this_file] = self._answer(item, "ready", record=record)
-            replies.extend(self._replies(item, record))
+            if name not in granted and (longer := self.views.extended(record)):
+                record, extension = longer
+                news.append(events.message(self._metadata_topic, extension, item.trace_id))
+            answers[name] = self._answer(item, "ready", record=record)
+            replies.extend(self._replies(item, record, is_new=name in granted))
         # Record before replying: a client that never hears back asks again with the same
         # messageId, but an unrecorded file would be lost.
-        self.log.append(new)
+        self.log.append(news)
         self.answers.put_many(answers)
         self.events.publish(replies)
+        self.pace.done([item.origin for item in items], began_ms)
 
     def _known(self, items: Sequence[Item[Envelope]]) -> dict[str, FileRecord | str]:
         """What is known of each file: its record, or only the fingerprint of who came first."""
-        keys = {
-            (item.message.user_id, file_id(item.message.user_id, item.message.message_id)): None
-            for item in items
-        }
+        keys = {(item.message.user_id, _file_id(item)): None for item in items}
         known: dict[str, FileRecord | str] = {}
         for this_file, answer in self.answers.get_many([key[1] for key in keys]).items():
             if answer.state == "ready" and answer.record:
@@ -85,36 +92,81 @@ class GrantUploads:
             elif answer.state == "accepted":
                 known[this_file] = answer.fingerprint
         for (_, this_file), record in self.store.get_many(list(keys)).items():
-            if record.status is not Status.ARRIVED:
+            kept = known.get(this_file)
+            is_granted_again = (
+                record.status is Status.EXPIRED
+                and isinstance(kept, FileRecord)
+                and kept.settle_after_ms > record.settle_after_ms
+            )
+            if record.status is not Status.ARRIVED and not is_granted_again:
                 known[this_file] = record
         return known
 
-    def _decide(
-        self, item: Item[Envelope], this_file: str, before: FileRecord | str | None
-    ) -> FileRecord:
+    def _firsts(
+        self, items: Sequence[Item[Envelope]], known: Mapping[str, FileRecord | str]
+    ) -> dict[str, Item[Envelope]]:
+        """The requests that need a grant, by file id: new ones, and those asked for again."""
+        firsts: dict[str, Item[Envelope]] = {}
+        for item in items:
+            before, fingerprint = known.get(_file_id(item)), item.message.file.facts().fingerprint()
+            if isinstance(before, FileRecord):
+                is_first = before.file.fingerprint() == fingerprint and self._is_again(item, before)
+            else:
+                is_first = before in (None, fingerprint)
+            if is_first:
+                firsts.setdefault(_file_id(item), item)
+        return firsts
+
+    def _is_again(self, item: Item[Envelope], before: FileRecord) -> bool:
+        """Whether this was asked after the grant that expired: a redelivery must not revive it."""
+        granted_ms = before.settle_after_ms - self._life_ms(item.message.tier)
+        return before.status is Status.EXPIRED and item.message.requested_at > granted_ms
+
+    def _wanted(self, item: Item[Envelope]) -> Wanted:
         request = item.message
-        facts = request.file.facts()
-        if before is not None:
-            first = before.file.fingerprint() if isinstance(before, FileRecord) else before
-            if first != facts.fingerprint():
-                raise MessageIdConflict(request.message_id)
-        if isinstance(before, FileRecord):
-            return before
-        policy = self.policy()
-        policy.check(facts, request.tier)
-        expires = policy.tier(request.tier).url_expires_seconds
-        return FileRecord(
+        until = self.clock() + self._life_ms(request.tier)
+        return Wanted(request.user_id, _file_id(item), request.tier, request.file.facts(), until)
+
+    def _begin(self, item: Item[Envelope], this_file: str) -> FileRecord:
+        """A new row, as it will be stored; a large file's parts begin in storage here."""
+        request, wanted = item.message, self._wanted(item)
+        record = FileRecord(
             user_id=request.user_id,
             file_id=this_file,
             message_id=request.message_id,
-            file=facts,
+            file=wanted.facts,
             status=Status.PENDING,
             created_at_ms=request.requested_at,
-            settle_after_ms=self.clock() + (expires + self.grace_seconds) * 1000,
+            settle_after_ms=wanted.until_ms,
             trace={"id": item.trace_id, "tier": request.tier},
         )
+        part_size = self.policy().part_size(wanted.facts, request.tier)
+        if part_size is None:
+            return record
+        return replace(record, multipart=Multipart(self.parts.begin(record), part_size))
+
+    def _decided(
+        self,
+        item: Item[Envelope],
+        before: FileRecord | str | None,
+        granted: Mapping[str, FileRecord],
+        refused: Mapping[str, Rejected],
+    ) -> FileRecord:
+        """What this request gets: who came first decides. Raises ``Rejected``."""
+        name = _file_id(item)
+        record = granted.get(name) or (before if isinstance(before, FileRecord) else None)
+        if record and record.status in (Status.CANCELLED, Status.DELETED):
+            raise UploadCancelled
+        first = record.file.fingerprint() if record else before
+        if first not in (None, item.message.file.facts().fingerprint()):
+            raise MessageIdConflict(item.message.message_id)
+        if name in refused:
+            raise refused[name]
+        assert record is not None, "neither known, granted nor refused"
+        return record
 
     def _requested(self, item: Item[Envelope], record: FileRecord) -> Message:
+        parts = record.multipart
         event = FileRequested(
             user_id=record.user_id,
             file_id=record.file_id,
@@ -124,40 +176,46 @@ class GrantUploads:
             tier=item.message.tier,
             requested_at=record.created_at_ms,
             settle_after=record.settle_after_ms,
+            parts=Parts(upload_id=parts.upload_id, part_size=parts.part_size) if parts else None,
         )
-        return events.message(self.topic_prefix + METADATA_TOPIC, event, item.trace_id)
+        return events.message(self._metadata_topic, event, item.trace_id)
 
-    def _replies(self, item: Item[Envelope], record: FileRecord) -> list[Event]:
-        """The URL; and for a repeat whose bytes were judged already, the verdict too."""
+    @property
+    def _metadata_topic(self) -> str:
+        return self.topic_prefix + METADATA_TOPIC
+
+    def _replies(self, item: Item[Envelope], record: FileRecord, *, is_new: bool) -> list[Event]:
+        """The URL; for a repeat whose bytes were judged already, the verdict too."""
         if record.status is Status.REJECTED:
-            return [
-                self._event(
-                    "upload.rejected", item, record.file_id, error=events.stored_refusal(record)
-                )
-            ]
-        expires = self.policy().tier(item.message.tier).url_expires_seconds
-        signed = self.objects.sign_put(record, expires_seconds=expires)
-        ready = self._event("upload.ready", item, record.file_id, upload=events.signed_view(signed))
+            refusal = events.stored_refusal(record)
+            return [self._event("upload.rejected", item, record.file_id, error=refusal)]
+        if record.status is Status.EXPIRED:
+            return [self._event("upload.expired", item, record.file_id, detail=record.reason)]
+        replies: list[Event] = []
+        if record.status is not Status.STORED or not record.multipart:
+            way = self.views.way_to_send(record, is_new=is_new)
+            replies.append(self._event("upload.ready", item, record.file_id, **way))
+            self._log_grant(item, record)
+        if record.status is Status.STORED:
+            file = events.file_view(record)
+            replies.append(self._event("upload.stored", item, record.file_id, file=file))
+        return replies
+
+    def _log_grant(self, item: Item[Envelope], record: FileRecord) -> None:
         telemetry.bind(item.trace_id)
-        origin = {
-            "topic": item.origin.topic,
-            "partition": item.origin.partition,
-            "offset": item.origin.offset,
-        }
+        place = item.origin
+        origin = {"topic": place.topic, "partition": place.partition, "offset": place.offset}
         logger.info("url granted", extra={"fileId": record.file_id, **origin})
-        if record.status is not Status.STORED:
-            return [ready]
-        return [
-            ready,
-            self._event("upload.stored", item, record.file_id, file=events.file_view(record)),
-        ]
+
+    def _life_ms(self, tier: str) -> int:
+        return (self.policy().tier(tier).url_expires_seconds + self.grace_seconds) * 1000
 
     def _refusal(self, item: Item[Envelope], this_file: str, error: Rejected) -> Event:
         telemetry.bind(item.trace_id)
         logger.info("upload refused", extra={"fileId": this_file, "code": error.code})
         return self._event("upload.rejected", item, this_file, error=events.error_view(error))
 
-    def _event(self, name: str, item: Item[Envelope], this_file: str, **members: object) -> Event:
+    def _event(self, name: str, item: Item[Envelope], this_file: str, **members: Any) -> Event:
         return events.event(
             name,
             item.message.user_id,
@@ -180,7 +238,12 @@ class GrantUploads:
             user_id=item.message.user_id,
             fingerprint=item.message.file.facts().fingerprint(),
             state=state,
+            message_id=item.message.message_id,
             record=record_to_json(record) if record else None,
             error=events.error_view(error) if error else None,
             trace={"id": item.trace_id},
         )
+
+
+def _file_id(item: Item[Envelope]) -> str:
+    return file_id(item.message.user_id, item.message.message_id)

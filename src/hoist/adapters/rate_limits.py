@@ -1,0 +1,40 @@
+"""Requests per minute, counted in Redis by the ``limits`` library.
+
+Down     each process counts for itself: a user's requests are all read by one of them anyway
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage, RedisStorage
+from limits.strategies import RateLimiter as Strategy
+from limits.strategies import SlidingWindowCounterRateLimiter
+
+from hoist.adapters.redis_client import Guard
+from hoist.domain.volatile import Taken
+
+
+class LimitsRateLimiter:
+    def __init__(self, redis_url: str, guard: Guard) -> None:
+        storage = RedisStorage(redis_url, socket_timeout=0.5, socket_connect_timeout=0.5)
+        self._shared = SlidingWindowCounterRateLimiter(storage)
+        self._own = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._guard = guard
+
+    def take(self, user_id: str, count: int, *, per_minute: int) -> Taken:
+        taken = self._guard(lambda: _take(self._shared, user_id, count, per_minute), None)
+        return taken or _take(self._own, user_id, count, per_minute)
+
+
+def _take(strategy: Strategy, user_id: str, count: int, per_minute: int) -> Taken:
+    item = RateLimitItemPerMinute(per_minute)
+    if strategy.hit(item, "uploads", user_id, cost=count):
+        return Taken(count)
+    stats = strategy.get_window_stats(item, "uploads", user_id)
+    granted = min(count, stats.remaining)
+    if granted and not strategy.hit(item, "uploads", user_id, cost=granted):
+        granted = 0
+    return Taken(granted, max(1, math.ceil(stats.reset_time - time.time())))

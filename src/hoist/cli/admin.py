@@ -1,0 +1,90 @@
+"""hoist admin: for operators, with the service's own settings in the environment."""
+
+from __future__ import annotations
+
+import click
+
+from hoist import wiring
+from hoist.cli.output import print_json, print_rows, say, size_words
+from hoist.cli.problems import Failure
+from hoist.domain.errors import Unavailable
+
+
+@click.group()
+def admin() -> None:
+    """Look after the service. Needs its settings, as its own processes have them.
+
+    \b
+    For the local stack:  eval "$(make status O=env)"
+    """
+
+
+@admin.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the tiers as JSON.")
+def tiers(as_json: bool) -> None:
+    """Show what each tier may do, from the tier file in force."""
+    try:
+        policy = wiring.services().policy()
+    except (OSError, ValueError) as error:
+        raise Failure(f"{error}; see HOIST_TIERS_FILE", 1) from error
+    if as_json:
+        print_json({name: tier.model_dump(by_alias=True) for name, tier in policy.tiers.items()})
+        return
+    headings = ("TIER", "LARGEST FILE", "AT ONCE", "A MINUTE", "A SECOND", "QUOTA", "IN PARTS OVER")
+    rows = [
+        (
+            name,
+            size_words(tier.file_size_max),
+            tier.concurrent_uploads,
+            tier.requests_per_minute,
+            tier.requests_per_second,
+            size_words(tier.storage_quota),
+            size_words(tier.multipart_threshold),
+        )
+        for name, tier in policy.tiers.items()
+    ]
+    print_rows(
+        (*headings, "URL LIVES", "LANE"),
+        [
+            (*row, f"{tier.url_expires_seconds} s", tier.lane)
+            for row, tier in zip(rows, policy.tiers.values(), strict=True)
+        ],
+    )
+
+
+@admin.command()
+@click.option("--repair", is_flag=True, help="Mend what is found; without it nothing is changed.")
+@click.option("--dry-run", is_flag=True, help="Only tell (the default).")
+@click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON.")
+def reconcile(repair: bool, dry_run: bool, as_json: bool) -> None:
+    """Compare storage, file records and the users' books.
+
+    Exit code 0 when nothing is wrong or all was repaired, 1 when differences are left. Things
+    younger than an upload's life are left alone. Two runs at once do no harm.
+    """
+    if repair and dry_run:
+        raise click.UsageError("--repair and --dry-run exclude each other")
+    services = wiring.services()
+    try:
+        found = list(services.reconcile())
+        if repair:
+            for difference in found:
+                difference.repair()
+    except Unavailable as error:
+        raise Failure(f"{error}; try again when it is back", 4) from error
+    finally:
+        services.close()
+    if as_json:
+        members = ("kind", "subject", "detail", "mend")
+        print_json({"differences": [{m: getattr(item, m) for m in members} for item in found]})
+    elif found:
+        print_rows(
+            ("KIND", "WHAT", "DETAIL", "MEND"),
+            [(item.kind, item.subject, item.detail, item.mend) for item in found],
+        )
+    if not found:
+        say("Storage, records and books agree.")
+    elif repair:
+        say(f"{len(found)} differences repaired; run it again to see that none is left.")
+    else:
+        raise Failure(f"{len(found)} differences: --repair mends them", 1)

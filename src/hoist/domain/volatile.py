@@ -1,0 +1,181 @@
+"""What the pipeline needs and may lose: results stay right without it, only slower (Redis).
+
+None of these raises, unless it says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from hoist.domain.model import Principal
+
+
+class ListCache(Protocol):
+    """First pages of a user's list. It may forget at any time; it never raises."""
+
+    def generation(self, user_id: str) -> str | None:
+        """The user's current generation; None when the cache cannot be used now."""
+
+    def get(self, user_id: str, generation: str, name: str) -> bytes | None:
+        """The page stored as *name* in exactly this generation."""
+
+    def put(self, user_id: str, generation: str, name: str, page: bytes) -> bool:
+        """Keep *page*, unless the generation moved on meanwhile: then nothing, and False."""
+
+    def invalidate(self, user_ids: Sequence[str]) -> None:
+        """Start a new generation for each user. Pages of older ones are never read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a messageId was answered with: enough to answer again without a database."""
+
+    user_id: str
+    fingerprint: str
+    state: str  # accepted | ready | rejected
+    message_id: str = ""
+    record: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    trace: dict[str, str] = field(default_factory=dict)
+
+
+class Answers(Protocol):
+    """The fast path of idempotency, by file id. It may forget at any time; it never raises."""
+
+    def get_many(self, file_ids: Sequence[str]) -> dict[str, Answer]:
+        """The answers that are remembered."""
+
+    def put_many(self, answers: Mapping[str, Answer]) -> None:
+        """Remember each answer, for a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something to tell a user. With *connection_id* only that socket hears it live.
+
+    One that is not kept has no number: it is for whoever listens now.
+    """
+
+    user_id: str
+    body: dict[str, Any]
+    connection_id: str | None = None
+    is_kept: bool = True
+
+
+class EventStream(Protocol):
+    """The user's numbered events: pushed live, and kept for who asks "since n"."""
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Number each event within its user's stream, keep it, and push it to open sockets.
+
+        Best effort: it never raises, because a client that hears nothing asks again by messageId.
+        """
+
+    def since(self, user_id: str, n: int, *, limit: int = 100) -> list[dict[str, Any]]:
+        """Kept events with a number above *n*, in order, each with its ``n``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an upload is: accepted, ready, uploading, stored or recorded, and its bytes."""
+
+    phase: str
+    bytes_sent: int
+
+
+class ProgressBoard(Protocol):
+    """The latest progress of each upload. It may forget at any time; it never raises."""
+
+    def get(self, file_id: str) -> Progress | None: ...
+
+    def put_many(self, progress: Mapping[str, Progress]) -> None: ...
+
+
+class Leases(Protocol):
+    """Which uploads a user has in flight. A lease ends by itself when nobody renews it.
+
+    It may forget at any time; it never raises.
+    """
+
+    def active(self, user_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+        """Each user's leases: file id -> end in ms. A user who is not known is left out."""
+
+    def hold(self, user_id: str, ends_ms: Mapping[str, int]) -> None:
+        """Take or renew leases; from now on the user is known, also without any."""
+
+    def renew(self, user_id: str, file_id: str, end_ms: int) -> None:
+        """Renew a lease that exists; anything else changes nothing."""
+
+    def free(self, user_id: str, file_ids: Sequence[str]) -> None:
+        """End leases; those that are unknown are no error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How many requests a rate allows now, and when the next one may come."""
+
+    granted: int
+    retry_after_seconds: int = 0
+
+
+class RateLimiter(Protocol):
+    """Requests of a user within a sliding minute. It never raises."""
+
+    def take(self, user_id: str, count: int, *, per_minute: int) -> Taken:
+        """Count up to *count* requests; the rest is not granted and not counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class LanePace:
+    """How far a partition of a lane was read, and how many requests a second it does."""
+
+    next_offset: int
+    per_second: float
+
+
+class Lanes(Protocol):
+    """How the handlers get on with their lanes. It may forget at any time; it never raises."""
+
+    def report(self, done: Mapping[tuple[str, int], LanePace]) -> None:
+        """By (topic, partition)."""
+
+    def pace(self, topic: str, partition: int) -> LanePace | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One open socket and the gateway that holds it."""
+
+    connection_id: str
+    user_id: str
+    gateway_url: str
+    connected_at_ms: int
+    source_ip: str = ""
+    user_agent: str = ""
+
+
+class Connections(Protocol):
+    """Who is connected where. Rows expire by themselves after the maximum life of a socket."""
+
+    def add(self, connection: Connection) -> None: ...
+
+    def remove(self, connection: Connection) -> None:
+        """Forget it; a second call changes nothing."""
+
+    def find(self, connection_id: str) -> Connection | None:
+        """The open connection of this id, or None when it is gone or never was."""
+
+    def of_user(self, user_id: str) -> list[Connection]:
+        """The user's open connections, in no order."""
+
+
+class Tickets(Protocol):
+    """One-time tickets that let a browser open a socket without a token in the URL."""
+
+    def issue(self, principal: Principal, *, lives_seconds: int) -> str:
+        """A fresh ticket. Raises ``Unavailable`` when it could not be kept."""
+
+    def redeem(self, ticket: str) -> Principal | None:
+        """Who the ticket was issued to; None when it is unknown, expired or used before."""

@@ -1,0 +1,150 @@
+"""What each frame does. Refusals are raised, and become error frames."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from hoist.domain import frames, messages
+from hoist.domain.errors import Forbidden, HoistError, InvalidRequest, Rejected, UnknownAction
+from hoist.domain.frames import (
+    CancelFrame,
+    CompleteFrame,
+    PingFrame,
+    ProgressFrame,
+    RenewFrame,
+    ResumeFrame,
+    SignFrame,
+    StatusFrame,
+    UploadFrame,
+)
+from hoist.domain.model import file_id
+from hoist.gateway.flood import FloodGuard
+from hoist.gateway.joins import Joins
+from hoist.gateway.sessions import Session
+from hoist.pipeline.events import error_view, trace_members
+from hoist.wiring import Services
+
+logger = logging.getLogger(__name__)
+
+
+class Actions:
+    """The frames of one socket."""
+
+    def __init__(
+        self, services: Services, session: Session, guard: FloodGuard, joins: Joins
+    ) -> None:
+        self._services, self._session = services, session
+        self._guard, self._joins = guard, joins
+        self._by_frame: dict[type[Any], Any] = {
+            UploadFrame: self._upload,
+            StatusFrame: self._status,
+            SignFrame: self._sign,
+            CompleteFrame: self._complete,
+            ProgressFrame: self._progress,
+            CancelFrame: self._cancel,
+            RenewFrame: self._renew,
+            ResumeFrame: self._resume,
+            PingFrame: self._ping,
+        }
+
+    def run(self, data: Any, trace_id: str) -> None:
+        """Do what the frame says. Raises ``HoistError``."""
+        if not isinstance(data, dict):
+            raise InvalidRequest("send a JSON object with an action")
+        action = data.get("action")
+        model = frames.FRAMES.get(action) if isinstance(action, str) else None
+        if model is None:
+            raise UnknownAction(f"action is one of: {', '.join(frames.FRAMES)}")
+        frame = frames.from_client(model, data)
+        count = len(frame.requests) if isinstance(frame, UploadFrame) else 1
+        self._guard.take(self._session.principal, count)
+        self._by_frame[model](frame, trace_id)
+
+    def _upload(self, frame: UploadFrame, trace_id: str) -> None:
+        session, user_id = self._session, self._session.principal.user_id
+        ids = [file_id(user_id, request.message_id) for request in frame.requests]
+        for this_file in ids:
+            session.hold(this_file)
+        try:
+            outcomes = self._services.ingest(
+                session.principal, frame.requests, session.connection_id, trace_id
+            )
+            for request, outcome in zip(frame.requests, outcomes, strict=True):
+                if isinstance(outcome, Rejected):
+                    session.send(error_frame(outcome, request.message_id, trace_id))
+                    continue
+                session.send(outcome.event)
+                place = outcome.event["log"]
+                logger.info("request accepted", extra={"fileId": outcome.file_id, **place})
+        finally:
+            for this_file in ids:
+                session.release(this_file)
+
+    def _status(self, frame: StatusFrame, trace_id: str) -> None:
+        user_id, this_file = self._file(frame.message_id)
+        upload = self._services.files.upload(user_id, this_file, trace_id)
+        self._tell("upload.status", trace_id, frame.message_id, upload=upload)
+
+    def _sign(self, frame: SignFrame, trace_id: str) -> None:
+        user_id, this_file = self._file(frame.message_id)
+        parts = self._services.send_parts.sign(user_id, this_file, frame.parts, trace_id)
+        self._tell("upload.parts", trace_id, frame.message_id, fileId=this_file, parts=parts)
+
+    def _complete(self, frame: CompleteFrame, trace_id: str) -> None:
+        self._tell("upload.completing", trace_id, frame.message_id)
+        user_id, this_file = self._file(frame.message_id)
+
+        def join() -> None:
+            try:
+                self._joins.run(user_id, this_file)
+            except HoistError as error:
+                self._session.send(error_frame(error, frame.message_id, trace_id))
+
+        threading.Thread(target=join, daemon=True).start()
+
+    def _progress(self, frame: ProgressFrame, trace_id: str) -> None:
+        user_id, this_file = self._file(frame.message_id)
+        self._services.track_progress(user_id, this_file, frame.bytes_sent, trace_id)
+
+    def _cancel(self, frame: CancelFrame, trace_id: str) -> None:
+        user_id, this_file = self._file(frame.message_id)
+        self._services.cancel_upload(user_id, this_file, trace_id)
+        self._tell("upload.cancelling", trace_id, frame.message_id, fileId=this_file)
+
+    def _renew(self, frame: RenewFrame, trace_id: str) -> None:
+        fresh = self._services.verifier.verify(frame.token)
+        if fresh.user_id != self._session.principal.user_id:
+            raise Forbidden("the token is another user's; open a socket of its own for it")
+        self._session.principal = fresh
+        until = messages.iso(fresh.expires_at * 1000)
+        self._tell("token.renewed", trace_id, frame.message_id, expiresAt=until)
+
+    def _resume(self, frame: ResumeFrame, trace_id: str) -> None:
+        n, user_id = frame.since, self._session.principal.user_id
+        while kept := self._services.events.since(user_id, n):
+            for body in kept:
+                self._session.send(body)
+            n = kept[-1]["n"]
+        self._tell("resume.done", trace_id, frame.message_id, n=n)
+
+    def _ping(self, frame: PingFrame, trace_id: str) -> None:
+        self._tell("pong", trace_id, frame.message_id)
+
+    def _file(self, message_id: str) -> tuple[str, str]:
+        user_id = self._session.principal.user_id
+        return user_id, file_id(user_id, message_id)
+
+    def _tell(self, name: str, trace_id: str, message_id: str | None, **members: Any) -> None:
+        body: dict[str, Any] = {"event": name, "at": messages.iso(self._services.clock())}
+        if message_id:
+            body["messageId"] = message_id
+        self._session.send(body | members | trace_members(trace_id))
+
+
+def error_frame(error: HoistError, message_id: str | None, trace_id: str) -> dict[str, Any]:
+    body: dict[str, Any] = {"event": "error", "error": error_view(error)}
+    if message_id:
+        body["messageId"] = message_id
+    return body | trace_members(trace_id)

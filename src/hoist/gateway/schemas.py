@@ -1,0 +1,124 @@
+"""What the REST routes answer, as models: only to describe it in OpenAPI."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class SignedUpload(_View):
+    method: str
+    url: str
+    headers: dict[str, str] = Field(description="Send exactly these")
+    expires_at: str
+
+
+class SignedPart(SignedUpload):
+    number: int
+
+
+class SignedParts(_View):
+    parts: list[SignedPart]
+
+
+class StoredPart(_View):
+    number: int
+    size: int
+    checksum_sha256: str | None = None
+
+
+class Parts(_View):
+    size: int = Field(description="Bytes of every part but the last")
+    count: int
+    stored: list[StoredPart] = Field(description="What storage has; send the others")
+
+
+class Progress(_View):
+    phase: str = Field(description="accepted, ready, uploading, stored or recorded")
+    bytes_sent: int
+    bytes_total: int
+
+
+class File(_View):
+    file_id: str
+    message_id: str
+    name: str
+    folder: str | None = None
+    size: int
+    content_type: str
+    visibility: str
+    status: str
+    created_at: str
+    stored_at: str | None = None
+    checksum_sha256: str | None = None
+    etag: str | None = None
+    s3_key: str = Field(alias="s3Key")
+    reason: str | None = None
+    download_url: str | None = None
+    trace_id: str | None = None
+
+
+class Upload(_View):
+    file_id: str
+    message_id: str | None = None
+    state: str = Field(
+        description="accepted, ready, stored, rejected, expired, cancelling or cancelled"
+    )
+    progress: Progress | None = None
+    file: File | None = None
+    upload: SignedUpload | None = None
+    parts: Parts | None = None
+    error: dict[str, Any] | None = None
+
+
+class FilePage(_View):
+    files: list[File]
+    next_cursor: str | None
+
+
+class Limits(_View):
+    file_size_max: int
+    concurrent_uploads: int
+    requests_per_minute: int
+    storage_quota: int
+    multipart_threshold: int
+    url_expires_seconds: int
+
+
+class Use(_View):
+    stored_bytes: int
+    reserved_bytes: int
+    concurrent_uploads: int
+
+
+class Me(_View):
+    user_id: str
+    tier: str
+    roles: list[str]
+    limits: Limits
+    use: Use
+    premium: Limits
+    token_expires_at: str
+
+
+class Ticket(_View):
+    ticket: str
+    expires_in_seconds: int
+
+
+class Problem(_View):
+    """RFC 9457; further members depend on the code."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    retriable: bool
+    trace_id: str | None = None

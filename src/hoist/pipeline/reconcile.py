@@ -1,0 +1,203 @@
+"""For operators: where storage, rows and books disagree, and what mends it.
+
+Younger things than an upload's life are left alone: they are on their way.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from hoist import telemetry
+from hoist.domain.account import Account
+from hoist.domain.messages import METADATA_TOPIC, FileMissing, FileStored, MetadataEvent
+from hoist.domain.model import FileRecord, Status, file_id_of_key
+from hoist.domain.policy import Policy
+from hoist.domain.ports import (
+    Clock,
+    Found,
+    Inventory,
+    MessageLog,
+    MetadataScan,
+    MetadataStore,
+    ObjectStore,
+)
+from hoist.pipeline import events
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that is not as it should be. ``mend`` says what ``repair`` does about it."""
+
+    kind: str
+    subject: str
+    detail: str
+    mend: str
+    repair: Callable[[], None] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Reconcile:
+    """Holds every row in memory while it runs: about 1 KB a file."""
+
+    store: MetadataStore
+    scan: MetadataScan
+    objects: ObjectStore
+    inventory: Inventory
+    log: MessageLog
+    policy: Callable[[], Policy]
+    clock: Clock
+    grace_seconds: int
+    topic_prefix: str = ""
+
+    def __call__(self) -> Iterator[Difference]:
+        """Every difference there is now; nothing is changed until ``repair`` is called."""
+        tiers = self.policy().tiers.values()
+        life_seconds = max(tier.url_expires_seconds for tier in tiers) + self.grace_seconds
+        before = self.clock() - life_seconds * 1000
+        # Storage first: what is stored meanwhile then has its row, and not the other way round.
+        found = {item.key: item for item in self.inventory.objects()}
+        uploads = list(self.inventory.open_uploads())
+        records: dict[str, FileRecord] = {}
+        accounts: list[Account] = []
+        for row in self.scan.scan():
+            if isinstance(row, Account):
+                accounts.append(row)
+            else:
+                records[row.file_id] = row
+        yield from self._of_objects(found, records, before)
+        yield from self._of_uploads(uploads, records, before)
+        yield from self._of_records(found, records)
+        yield from self._of_accounts(accounts, records)
+
+    def _of_objects(
+        self, found: dict[str, Found], records: dict[str, FileRecord], before_ms: int
+    ) -> Iterator[Difference]:
+        for item in found.values():
+            if item.since_ms > before_ms:
+                continue
+            row = records.get(file_id_of_key(item.key) or "")
+            if row is None or row.status in (Status.CANCELLED, Status.DELETED, Status.REJECTED):
+                detail = f"no file wants this object; its row: {row.status if row else 'none'}"
+                yield Difference(
+                    "object_without_file", item.key, detail, "delete it", self._remover(item)
+                )
+            elif row.status is not Status.STORED:
+                detail = f"its row is {row.status}"
+                yield Difference(
+                    "object_not_recorded", item.key, detail, "record it", self._recorder(row)
+                )
+
+    def _of_uploads(
+        self, uploads: list[Found], records: dict[str, FileRecord], before_ms: int
+    ) -> Iterator[Difference]:
+        for item in uploads:
+            row = records.get(file_id_of_key(item.key) or "")
+            is_wanted = (
+                row is not None
+                and row.status is Status.PENDING
+                and row.multipart is not None
+                and row.multipart.upload_id == item.upload_id
+            )
+            if not is_wanted and item.since_ms <= before_ms:
+                detail = "no pending upload knows these parts"
+                yield Difference("open_parts", item.key, detail, "abort them", self._remover(item))
+
+    def _of_records(
+        self, found: dict[str, Found], records: dict[str, FileRecord]
+    ) -> Iterator[Difference]:
+        now = self.clock()
+        for row in records.values():
+            if row.status is Status.STORED and row.s3_key not in found:
+                if self.objects.head(row.s3_key):
+                    continue  # stored while we looked
+                event = FileMissing(user_id=row.user_id, file_id=row.file_id)
+                detail = f"{row.file.name!r} of {row.user_id} is stored, but storage has nothing"
+                yield Difference(
+                    "file_without_object",
+                    row.file_id,
+                    detail,
+                    "mark it missing",
+                    self._teller(row, event),
+                )
+            late_ms = now - row.settle_after_ms - self.grace_seconds * 1000
+            if row.status is Status.PENDING and late_ms > 0:
+                yield Difference(
+                    "upload_overdue",
+                    row.file_id,
+                    f"pending {late_ms // 1000} s past its end",
+                    "nothing: the janitor settles it; see that it runs",
+                    lambda: None,
+                )
+
+    def _of_accounts(
+        self, accounts: list[Account], records: dict[str, FileRecord]
+    ) -> Iterator[Difference]:
+        stored: dict[str, int] = {}
+        for row in records.values():
+            if row.status is Status.STORED and row.stored:
+                stored[row.user_id] = stored.get(row.user_id, 0) + row.stored.size
+        now = self.clock()
+        for account in accounts:
+            used = stored.get(account.user_id, 0)
+            ended = [
+                name
+                for name, held in account.reservations.items()
+                if held.until_ms + self.grace_seconds * 1000 < now
+                and name in records
+                and records[name].status is not Status.PENDING
+            ]
+            if account.used_bytes != used or ended:
+                detail = (
+                    f"the books say {account.used_bytes} bytes, the files {used}; "
+                    f"{len(ended)} reservations have ended"
+                )
+                yield Difference(
+                    "books_differ",
+                    account.user_id,
+                    detail,
+                    "write them anew",
+                    self._bookkeeper(account, used, ended),
+                )
+
+    def _remover(self, item: Found) -> Callable[[], None]:
+        return lambda: self.inventory.remove(item)
+
+    def _recorder(self, row: FileRecord) -> Callable[[], None]:
+        def record() -> None:
+            found = self.objects.head(row.s3_key)
+            if found:
+                event = FileStored(
+                    user_id=row.user_id,
+                    file_id=row.file_id,
+                    size=found.size,
+                    etag=found.etag,
+                    stored_at=found.stored_at_ms,
+                    checksum_sha256=found.checksum_sha256,
+                )
+                self._teller(row, event)()
+
+        return record
+
+    def _teller(self, row: FileRecord, event: MetadataEvent) -> Callable[[], None]:
+        trace_id = row.trace.get("id") or telemetry.new_trace()
+        message = events.message(self.topic_prefix + METADATA_TOPIC, event, trace_id)
+
+        def tell() -> None:
+            self.log.append([message])
+
+        return tell
+
+    def _bookkeeper(self, account: Account, used: int, ended: list[str]) -> Callable[[], None]:
+        after = replace(account, used_bytes=used, version=account.version + 1)
+        for name in ended:
+            after = after.release(name)
+
+        def write() -> None:
+            if not self.store.write([(after,)])[0]:
+                logger.warning("books moved on; run it again", extra={"userId": account.user_id})
+
+        return write
