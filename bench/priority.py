@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import secrets
 import statistics
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 
 import httpx
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 FLOOD, PER_FRAME, SAMPLES = 5000, 100, 40
@@ -32,15 +34,14 @@ def direction(environment: Mapping[str, str], asking: str, flooding: str) -> str
     with ExitStack() as stack:
         asker = stack.enter_context(socket(environment, asking))
         alone = [time_to_url(asker) for _ in range(SAMPLES)]
-        crowd = [
-            stack.enter_context(socket(environment, flooding)) for _ in range(FLOOD // PER_FRAME)
-        ]
-        for member in crowd:
-            member.send(
-                json.dumps({"action": "upload", "files": [file() for _ in range(PER_FRAME)]})
-            )
+        answers: list[str] = []
+        for _ in range(FLOOD // PER_FRAME):
+            member = stack.enter_context(socket(environment, flooding))
+            threading.Thread(target=listen, args=(member, answers), daemon=True).start()
+            files = [file() for _ in range(PER_FRAME)]
+            member.send(json.dumps({"action": "upload", "files": files}))
         crowded = [time_to_url(asker) for _ in range(SAMPLES)]
-        answered = sum(map(answered_so_far, crowd))
+        answered = len(answers)
     ratio = statistics.median(crowded) / statistics.median(alone)
     return (
         f"{asking} behind {FLOOD} {flooding}: time to URL {ratio:.2f} x alone "
@@ -57,7 +58,8 @@ def socket(environment: Mapping[str, str], tier: str) -> ClientConnection:
     answer = httpx.post(f"{environment['HOIST_ISSUER']}_control/mint", json=body, timeout=30)
     token = answer.raise_for_status().json()["token"]
     url = environment["HOIST_URL"].split(",")[0].replace("http", "ws", 1) + "/ws"
-    return connect(url, additional_headers={"Authorization": f"Bearer {token}"}, compression=None)
+    headers = {"Authorization": f"Bearer {token}"}
+    return connect(url, additional_headers=headers, compression=None, ping_interval=None)
 
 
 def file() -> dict[str, object]:
@@ -75,11 +77,10 @@ def time_to_url(asker: ClientConnection) -> float:
         assert event["event"] == "upload.accepted", event
 
 
-def answered_so_far(member: ClientConnection) -> int:
-    """How many URLs a member of the flood has been given by now."""
-    answered = 0
-    with suppress(TimeoutError):
+def listen(member: ClientConnection, answers: list[str]) -> None:
+    """Note each URL that a member of the flood is given, until its socket ends."""
+    with suppress(ConnectionClosed):
         while True:
-            event = json.loads(member.recv(timeout=0))
-            answered += event["event"] == "upload.ready"
-    return answered
+            event = json.loads(member.recv())
+            if event["event"] == "upload.ready":
+                answers.append(event["fileId"])
