@@ -23,7 +23,8 @@ from hoist.domain.errors import Unavailable
 from hoist.domain.model import FileRecord, Status, record_from_json, record_to_json
 from hoist.domain.ports import Change, Key, Overdue, Page, Row
 
-BATCH_MAX = 100  # of BatchGetItem and of TransactWriteItems
+BATCH_MAX = 100  # of BatchGetItem, and what a change may have
+TRANSACTION_ROWS = 25  # together: larger ones keep everybody else waiting for longer
 ATTEMPTS = 6
 WHAT = "the metadata store"
 
@@ -180,7 +181,7 @@ def _transactions(changes: Sequence[Change]) -> Iterator[list[Change]]:
     """The changes in order, as many together as one transaction takes."""
     part: list[Change] = []
     for change in changes:
-        if part and sum(map(len, part)) + len(change) > BATCH_MAX:
+        if part and sum(map(len, part)) + len(change) > TRANSACTION_ROWS:
             yield part
             part = []
         part.append(change)

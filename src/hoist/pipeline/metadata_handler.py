@@ -6,7 +6,7 @@ hoist.metadata -> ApplyMetadata -> store, then storage and cache are tidied, the
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hoist import telemetry
@@ -80,32 +80,44 @@ class ApplyMetadata:
         open_keys = list(by_key)
         for _ in range(WRITE_ATTEMPTS):
             users = sorted({user_id for user_id, _ in open_keys})
-            current = self.store.get_many(open_keys)
-            accounts = self.store.accounts(users)
-            changes: dict[str, list[Row]] = {}
+            current, accounts = self.store.get_many(open_keys), self.store.accounts(users)
+            changes: list[list[Row]] = []
             for user_id in users:
-                mine = [key for key in open_keys if key[0] == user_id]
-                account = accounts[user_id]
-                for key in mine:
-                    before = current.get(key)
-                    after = self._folded(before, by_key[key], account)
-                    if after != before and after is not None:
-                        after = replace(after, version=before.version + 1 if before else 1)
-                        changes.setdefault(user_id, []).append(after)
-                    written.rows[key] = after
-                    account = account.settle(before, after) if after else account
-                if account != accounts[user_id]:
-                    account = replace(account, version=account.version + 1)
-                    changes.setdefault(user_id, []).append(account)
-            done = self.store.write(list(changes.values())) if changes else []
-            lost = {user_id for user_id, ok in zip(changes, done, strict=True) if not ok}
-            for user_id in changes.keys() - lost:
-                files = [row for row in changes[user_id] if isinstance(row, FileRecord)]
+                rows = {key: current.get(key) for key in open_keys if key[0] == user_id}
+                changes += self._changes(rows, accounts[user_id], by_key, written)
+            done = self.store.write(changes) if changes else []
+            lost: set[str] = set()
+            for change, is_done in zip(changes, done, strict=True):
+                if not is_done:
+                    lost.add(change[0].user_id)
+                    continue
+                files = [row for row in change if isinstance(row, FileRecord)]
                 written.changed |= {(row.user_id, row.file_id) for row in files}
             open_keys = [key for key in open_keys if key[0] in lost]
             if not open_keys:
                 return written
         raise Unavailable(f"{len(open_keys)} rows are written by someone else all the time")
+
+    def _changes(
+        self,
+        current: Mapping[Key, FileRecord | None],
+        account: Account,
+        by_key: ByKey,
+        written: _Written,
+    ) -> list[list[Row]]:
+        """What one user's events change: rows and books together where the books change."""
+        books = account
+        files: list[Row] = []
+        for key, before in current.items():
+            after = self._folded(before, by_key[key], books)
+            if after is not None and after != before:
+                after = replace(after, version=before.version + 1 if before else 1)
+                files.append(after)
+            written.rows[key] = after
+            books = books.settle(before, after) if after else books
+        if books == account:
+            return [[row] for row in files]
+        return [[*files, replace(books, version=account.version + 1)]]
 
     def _folded(
         self, before: FileRecord | None, items: Sequence[Item[MetadataEvent]], account: Account
