@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from datetime import UTC, datetime
 
 from flask import Flask, Response, g, request
 
@@ -29,6 +30,7 @@ def _start() -> None:
 
 def _write(response: Response) -> Response:
     line = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "event": "request",
         "method": request.method,
         # A path that matched no route may hold anything.

@@ -168,6 +168,12 @@ def test_storage_nobody_answers_for_is_unavailable(as_process, clock, unused_por
         s3.S3Objects(away, away, "files", clock).head("files/aa/aa")
 
 
+def test_storage_without_its_bucket_is_not_ready(s3_client, objects, clock):
+    objects.ready()
+    with pytest.raises(Unavailable, match="no bucket"):
+        s3.S3Objects(s3_client, s3_client, "never-made", clock).ready()
+
+
 def test_a_call_nobody_can_make_is_a_bug_and_not_an_outage(s3_client):
     with pytest.raises(ParamValidationError), aws.temporary_failures("the object store"):
         s3_client.head_object(Bucket="files")

@@ -201,6 +201,12 @@ def test_a_scan_tells_every_row(store, record, user):
     assert account in mine
 
 
+def test_a_store_without_its_table_is_not_ready(dynamodb_client, dynamodb_store):
+    dynamodb_store.ready()
+    with pytest.raises(Unavailable, match="no table"):
+        dynamodb.DynamoMetadata(dynamodb_client, "never-made").ready()
+
+
 def test_a_table_nobody_answers_for_is_unavailable(as_process, record, unused_port):
     away = aws.client("dynamodb", f"http://127.0.0.1:{unused_port}")
     store = dynamodb.DynamoMetadata(away, "files")

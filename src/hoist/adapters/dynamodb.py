@@ -167,9 +167,12 @@ class DynamoMetadata:
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def ready(self) -> None:
-        """Raises ``Unavailable`` when the table cannot be reached."""
-        with temporary_failures(WHAT):
-            self._client.describe_table(TableName=self._table)
+        """Raises ``Unavailable`` when the table cannot be reached, or is not there."""
+        try:
+            with temporary_failures(WHAT):
+                self._client.describe_table(TableName=self._table)
+        except ClientError as error:
+            raise Unavailable(f"{WHAT} has no table {self._table} for us") from error
 
 
 def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

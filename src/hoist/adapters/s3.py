@@ -16,6 +16,7 @@ from urllib.parse import quote
 from botocore.exceptions import ClientError
 
 from hoist.adapters.aws import temporary_failures
+from hoist.domain.errors import Unavailable
 from hoist.domain.model import FileRecord, StoredObject
 from hoist.domain.ports import Clock, SignedRequest
 
@@ -85,9 +86,12 @@ class S3Objects:
             self._client.delete_object(Bucket=self._bucket, Key=record.s3_key)
 
     def ready(self) -> None:
-        """Raises ``Unavailable`` when the bucket cannot be reached."""
-        with temporary_failures("the object store"):
-            self._client.head_bucket(Bucket=self._bucket)
+        """Raises ``Unavailable`` when the bucket cannot be reached, or is not there."""
+        try:
+            with temporary_failures("the object store"):
+                self._client.head_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            raise Unavailable(f"the object store has no bucket {self._bucket} for us") from error
 
 
 def content_disposition(name: str) -> str:
