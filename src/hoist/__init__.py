@@ -15,7 +15,8 @@ pipeline.ingest            1. a request goes on its lane, durably
 pipeline.delivery          what a failure means, decided once
 pipeline.finding           where an upload is known
 pipeline.views             how an upload is shown, and its bytes may be sent
-pipeline.admission         2a. who may upload now: size, rate, concurrency, quota
+pipeline.triage            2a. which requests are new, repeats, asked again
+pipeline.admission         2b. who may upload now: size, rate, concurrency, quota
 pipeline.pace              how fast a lane moves
 pipeline.upload_handler    2. a request becomes a presigned URL
 pipeline.metadata_handler  3. a request, then an object, becomes a record

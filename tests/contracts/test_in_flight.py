@@ -32,7 +32,7 @@ def test_a_user_nobody_asked_about_is_not_known(leases, user):
 
 
 def test_a_lease_lasts_until_its_end_unless_it_is_renewed(leases, clock, user):
-    leases.hold(user, {"f-1": clock() + 1000, "f-2": clock() + 1000})
+    leases.hold({user: {"f-1": clock() + 1000, "f-2": clock() + 1000}})
     leases.renew(user, "f-2", clock() + 3000)
     assert set(leases.active([user])[user]) == {"f-1", "f-2"}
     clock.advance(seconds=2)
@@ -40,25 +40,26 @@ def test_a_lease_lasts_until_its_end_unless_it_is_renewed(leases, clock, user):
 
 
 def test_a_user_without_leases_is_known_all_the_same(leases, clock, user):
-    leases.hold(user, {"f-1": clock() + 1000})
+    leases.hold({user: {"f-1": clock() + 1000}})
     clock.advance(seconds=2)
     assert leases.active([user]) == {user: {}}
-    leases.hold(user, {"f-2": clock() + 1000})
-    leases.free(user, ["f-2", "never"])
+    leases.hold({user: {"f-2": clock() + 1000}})
+    leases.free({user: ["f-2", "never"]})
+    leases.free({})
     assert leases.active([user]) == {user: {}}
 
 
 def test_only_a_lease_that_exists_is_renewed_and_never_to_an_earlier_end(leases, clock, user):
     leases.renew(user, "f-1", clock() + 1000)
     assert leases.active([user]) == {}
-    leases.hold(user, {"f-1": clock() + 5000})
+    leases.hold({user: {"f-1": clock() + 5000}})
     leases.renew(user, "f-1", clock() + 1000)
     leases.renew(user, "f-2", clock() + 1000)
     assert leases.active([user]) == {user: {"f-1": clock() + 5000}}
 
 
 def test_users_do_not_share_leases(leases, clock, user):
-    leases.hold(user, {"f-1": clock() + 1000})
+    leases.hold({user: {"f-1": clock() + 1000}})
     assert set(leases.active([user, user + "0"])) == {user}
 
 
@@ -89,9 +90,9 @@ def test_no_more_than_the_rate_is_granted_within_a_minute(limiter, user, first, 
 
 def test_without_redis_nothing_fails_and_the_rate_still_holds(absent_redis, guard, clock, user):
     leases = redis_uploads.RedisLeases(absent_redis, guard, clock)
-    leases.hold(user, {"f-1": clock() + 1000})
+    leases.hold({user: {"f-1": clock() + 1000}})
     leases.renew(user, "f-1", clock())
-    leases.free(user, ["f-1"])
+    leases.free({user: ["f-1"]})
     assert leases.active([user]) == {}
     board = redis_uploads.RedisProgressBoard(absent_redis, guard)
     board.put_many({"f-1": Progress("stored", 1)})

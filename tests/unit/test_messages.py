@@ -46,6 +46,7 @@ def test_a_surrogate_pair_is_an_ordinary_character():
     [
         ({"messageId": ""}, "messageId"),
         ({"messageId": "with space"}, "messageId"),
+        ({"messageId": "a/b"}, "messageId"),
         ({"messageId": "x" * 129}, "messageId"),
         ({"messageId": 7}, "messageId"),
         ({"file": None}, "file"),

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "gateway": {"wiring", "domain", "gateway", "config", "pipeline"},
     "workers": {"lambdas", "wiring", "domain", "workers"},
     "client": {"client", "domain"},
-    "cli": {"client", "domain", "cli", "wiring"},
+    "cli": {"client", "domain", "cli", "wiring", "pipeline"},
     "config": {"config"},
     "telemetry": {"telemetry"},
 }

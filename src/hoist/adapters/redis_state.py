@@ -24,12 +24,15 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
 return 1
 """
-# "accepted" never replaces anything; the handler's answers replace those of the same announcement.
+# The handler's answers replace those of the same announcement, "accepted" only a refusal.
 PUT_ANSWER = """
 local before = redis.call('GET', KEYS[1])
 if before then
-  if ARGV[3] == 'accepted' then return 0 end
-  if cjson.decode(before).fingerprint ~= ARGV[4] then return 0 end
+  before = cjson.decode(before)
+  if before.state ~= 'rejected' then
+    if ARGV[3] == 'accepted' then return 0 end
+    if before.fingerprint ~= ARGV[4] then return 0 end
+  end
 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 return 1

@@ -39,24 +39,33 @@ class RedisLeases:
             if rows
         }
 
-    def hold(self, user_id: str, ends_ms: Mapping[str, int]) -> None:
+    def hold(self, ends_ms: Mapping[str, Mapping[str, int]]) -> None:
         def ask() -> bool:
             pipeline = self._redis.pipeline(transaction=False)
-            pipeline.zadd(_leases(user_id), {KNOWN: NEVER, **ends_ms})
-            pipeline.expire(_leases(user_id), LEASES_SECONDS)
+            for user_id, ends in ends_ms.items():
+                pipeline.zadd(_leases(user_id), {KNOWN: NEVER, **ends})
+                pipeline.expire(_leases(user_id), LEASES_SECONDS)
             pipeline.execute()
             return True
 
-        self._guard(ask, False)
+        if ends_ms:
+            self._guard(ask, False)
 
     def renew(self, user_id: str, file_id: str, end_ms: int) -> None:
         self._guard(
             lambda: self._redis.zadd(_leases(user_id), {file_id: end_ms}, xx=True, gt=True), 0
         )
 
-    def free(self, user_id: str, file_ids: Sequence[str]) -> None:
+    def free(self, file_ids: Mapping[str, Sequence[str]]) -> None:
+        def ask() -> bool:
+            pipeline = self._redis.pipeline(transaction=False)
+            for user_id, ended in file_ids.items():
+                pipeline.zrem(_leases(user_id), *ended)
+            pipeline.execute()
+            return True
+
         if file_ids:
-            self._guard(lambda: self._redis.zrem(_leases(user_id), *file_ids), 0)
+            self._guard(ask, False)
 
 
 class RedisProgressBoard:

@@ -13,11 +13,13 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hoist.adapters.aws import temporary_failures
+from hoist.domain.errors import Unavailable
 from hoist.domain.model import FileRecord, Multipart
 from hoist.domain.ports import Clock, Found, SignedRequest, StoredPart
 
 WHAT = "the object store"
 GONE = ("NoSuchUpload", "404", "NotFound", "NoSuchKey")
+CHANGING = ("ConditionalRequestConflict", "InvalidPart")
 
 
 class S3Parts:
@@ -91,8 +93,11 @@ class S3Parts:
                     **self._upload(record), MultipartUpload={"Parts": told}, IfNoneMatch="*"
                 )
         except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in CHANGING:
+                raise Unavailable("the parts are being joined or sent by somebody else") from error
             # Somebody joined them before: the object is there.
-            if error.response["Error"]["Code"] not in (*GONE, "PreconditionFailed"):
+            if code not in (*GONE, "PreconditionFailed"):
                 raise
 
     def abort(self, record: FileRecord) -> None:

@@ -8,6 +8,7 @@ from hoist import wiring
 from hoist.cli.output import print_json, print_rows, say, size_words
 from hoist.cli.problems import Failure
 from hoist.domain.errors import Unavailable
+from hoist.pipeline.reconcile import UNKNOWN_SECONDS
 
 
 @click.group()
@@ -55,8 +56,17 @@ def tiers(as_json: bool) -> None:
 @admin.command()
 @click.option("--repair", is_flag=True, help="Mend what is found; without it nothing is changed.")
 @click.option("--dry-run", is_flag=True, help="Only tell (the default).")
+@click.option(
+    "--unknown-after",
+    "unknown_seconds",
+    default=UNKNOWN_SECONDS,
+    show_default=True,
+    type=click.IntRange(0),
+    metavar="SECONDS",
+    help="How old a thing must be that no row knows: its event may still wait in the log.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON.")
-def reconcile(repair: bool, dry_run: bool, as_json: bool) -> None:
+def reconcile(repair: bool, dry_run: bool, unknown_seconds: int, as_json: bool) -> None:
     """Compare storage, file records and the users' books.
 
     Exit code 0 when nothing is wrong or all was repaired, 1 when differences are left. Things
@@ -66,10 +76,11 @@ def reconcile(repair: bool, dry_run: bool, as_json: bool) -> None:
         raise click.UsageError("--repair and --dry-run exclude each other")
     services = wiring.services()
     try:
-        found = list(services.reconcile())
+        found = list(services.reconcile(unknown_seconds))
+        mendable = [mend for item in found if (mend := item.repair)]
         if repair:
-            for difference in found:
-                difference.repair()
+            for mend in mendable:
+                mend()
     except Unavailable as error:
         raise Failure(f"{error}; try again when it is back", 4) from error
     finally:
@@ -84,7 +95,10 @@ def reconcile(repair: bool, dry_run: bool, as_json: bool) -> None:
         )
     if not found:
         say("Storage, records and books agree.")
-    elif repair:
+    elif repair and len(mendable) == len(found):
         say(f"{len(found)} differences repaired; run it again to see that none is left.")
+    elif repair:
+        left = len(found) - len(mendable)
+        raise Failure(f"{len(mendable)} differences repaired, {left} need a person", 1)
     else:
         raise Failure(f"{len(found)} differences: --repair mends them", 1)

@@ -167,14 +167,18 @@ class RestLine:
         self._message = message
         self._on_event = on_event
         self._sleep = sleep
+        self._reports = threading.Lock()
+        self._latest: int | None = None
         self._reporting: threading.Thread | None = None
 
     def __enter__(self) -> RestLine:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._reporting:
-            self._reporting.join()
+        with self._reports:
+            reporting = self._reporting
+        if reporting:
+            reporting.join()
 
     def ask(self) -> UploadView:
         self._on_event("request.sent", self._message, time.time())
@@ -195,22 +199,27 @@ class RestLine:
         return settled(answer.json()) if answer.status_code == 200 else None
 
     def report(self, file_id: str, bytes_sent: int) -> None:
-        """In a thread: the bytes must not wait for it."""
-        before = self._reporting
-        self._reporting = threading.Thread(
-            target=self._post, args=(file_id, bytes_sent, before), daemon=True
-        )
-        self._reporting.start()
+        """In a thread, the latest number only: the bytes must not wait for a slow gateway."""
+        with self._reports:
+            self._latest = bytes_sent
+            if self._reporting:
+                return  # it takes the latest when it is done with the one before
+            self._reporting = threading.Thread(target=self._post, args=(file_id,), daemon=True)
+            self._reporting.start()
 
     def wait(self, seconds: float) -> UploadView | None:
         self._sleep(seconds)
         return None
 
-    def _post(self, file_id: str, bytes_sent: int, before: threading.Thread | None) -> None:
-        if before:
-            before.join()
-        path, body = f"/uploads/{file_id}/progress", {"bytesSent": bytes_sent}
-        try:
-            self._rest.once("POST", path, body=body, timeout=REPORT_TIMEOUT)
-        except HoistProblem as problem:
-            self._on_event("report.failed", {"detail": problem.detail}, time.time())
+    def _post(self, file_id: str) -> None:
+        while True:
+            with self._reports:
+                latest, self._latest = self._latest, None
+                if latest is None:
+                    self._reporting = None
+                    return
+            path, body = f"/uploads/{file_id}/progress", {"bytesSent": latest}
+            try:
+                self._rest.once("POST", path, body=body, timeout=REPORT_TIMEOUT)
+            except HoistProblem as problem:
+                self._on_event("report.failed", {"detail": problem.detail}, time.time())

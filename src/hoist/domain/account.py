@@ -48,7 +48,7 @@ class Account:
         return min(ends) + GRACE_MS if ends else None
 
     def reserve(self, file_id: str, size: int, until_ms: int) -> Account:
-        """With room for *file_id*; a second call moves the end."""
+        """With room for *file_id*."""
         return self._with({**self.reservations, file_id: Reservation(size, until_ms)})
 
     def release(self, file_id: str) -> Account:
@@ -59,13 +59,14 @@ class Account:
         """The books after a row changed from *before* to *after*; the same again is no change.
 
         A reservation lives as long as its row is pending. One that is younger than the row belongs
-        to a grant whose event is still on its way, and stays.
+        to a grant whose event is still on its way, and stays; unless no grant can count any more.
         """
         account = self
-        held = self.reservations.get(after.file_id)
-        is_due = held is not None and held.until_ms <= after.settle_after_ms
-        if is_due and after.status is not Status.PENDING:
-            account = account.release(after.file_id)
+        if held := self.reservations.get(after.file_id):
+            is_final = after.status in (Status.CANCELLED, Status.DELETED)
+            is_due = held.until_ms <= after.settle_after_ms
+            if is_final or (is_due and after.status is not Status.PENDING):
+                account = account.release(after.file_id)
         used = account.used_bytes - _stored_bytes(before) + _stored_bytes(after)
         return replace(account, used_bytes=used)
 

@@ -16,7 +16,7 @@ from hoist.domain.model import Visibility
 FILES_MAX = PARTS_MAX = 100  # of one frame
 
 T = TypeVar("T", bound=BaseModel)
-MessageId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")]
+MessageId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x21-\x2e\x30-\x7e]+$")]
 Sha256 = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")]
 
 

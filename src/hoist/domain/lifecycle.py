@@ -1,7 +1,7 @@
 """How a file's row changes with what happens to it. Every function may be called again.
 
 pending -> stored -> deleted | missing
-pending -> expired -> pending        asked for again, under the same messageId
+pending -> expired -> pending        asked for again, under the same messageId; missing too
 pending -> rejected | cancelled
 arrived                              the object came before its request; hidden until it is claimed
 """
@@ -25,7 +25,8 @@ def requested(current: FileRecord | None, new: FileRecord) -> FileRecord:
     next_one = replace(new, version=current.version + 1)
     if current.status is Status.ARRIVED and current.stored:
         return settled(next_one, current.stored)
-    if current.status is Status.EXPIRED and new.settle_after_ms > current.settle_after_ms:
+    is_later = new.settle_after_ms > current.settle_after_ms
+    if current.status in (Status.EXPIRED, Status.MISSING) and is_later:
         return replace(next_one, created_at_ms=current.created_at_ms)
     if current.status is Status.CANCELLED and current.file == NOTHING_KNOWN:
         return replace(next_one, status=Status.CANCELLED, reason=current.reason)
@@ -48,7 +49,7 @@ def stored(
             stored=found,
         )
     # An expired row whose bytes came after all is a file: the URL was used in time.
-    if current.status not in (Status.PENDING, Status.EXPIRED):
+    if current.status not in (Status.PENDING, Status.EXPIRED, Status.MISSING):
         return current
     return replace(settled(current, found), version=current.version + 1)
 

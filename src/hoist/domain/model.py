@@ -29,6 +29,7 @@ class Status(StrEnum):
     MISSING = "missing"
 
 
+FILE_ID_LENGTH = 36
 HIDDEN = (Status.ARRIVED, Status.CANCELLED, Status.DELETED)
 
 
@@ -45,7 +46,7 @@ def s3_key(file_id: str) -> str:
 def file_id_of_key(key: str) -> str | None:
     """The file an object key belongs to, or None when the key is not one of ours."""
     prefix, _, last = key.rpartition("/")
-    return last if prefix == f"files/{last[:2]}" and len(last) == 36 else None
+    return last if prefix == f"files/{last[:2]}" and len(last) == FILE_ID_LENGTH else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ class FileFacts:
     def fingerprint(self) -> str:
         """Equal for equal announcements: how a repeat is told from a conflict."""
         parts = (self.name, str(self.size), self.content_type, self.visibility.value, self.folder)
-        text = "\0".join((*parts, self.checksum_sha256 or ""))
+        sums = (self.checksum_sha256 or "", str(self.part_checksums))
+        text = "\0".join((*parts, *sums))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

@@ -36,6 +36,7 @@ class Answer:
     fingerprint: str
     state: str  # accepted | ready | rejected
     message_id: str = ""
+    requested_at_ms: int = 0
     record: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
     trace: dict[str, str] = field(default_factory=dict)
@@ -102,14 +103,14 @@ class Leases(Protocol):
     def active(self, user_ids: Sequence[str]) -> dict[str, dict[str, int]]:
         """Each user's leases: file id -> end in ms. A user who is not known is left out."""
 
-    def hold(self, user_id: str, ends_ms: Mapping[str, int]) -> None:
-        """Take or renew leases; from now on the user is known, also without any."""
+    def hold(self, ends_ms: Mapping[str, Mapping[str, int]]) -> None:
+        """Take or renew leases, by user; from now on each user is known, also without any."""
 
     def renew(self, user_id: str, file_id: str, end_ms: int) -> None:
         """Renew a lease that exists; anything else changes nothing."""
 
-    def free(self, user_id: str, file_ids: Sequence[str]) -> None:
-        """End leases; those that are unknown are no error."""
+    def free(self, file_ids: Mapping[str, Sequence[str]]) -> None:
+        """End leases, by user; those that are unknown are no error."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,13 @@ import threading
 from typing import Any
 
 from hoist.domain import frames, messages
-from hoist.domain.errors import Forbidden, HoistError, InvalidRequest, Rejected, UnknownAction
+from hoist.domain.errors import (
+    Forbidden,
+    HoistError,
+    InvalidRequest,
+    Rejected,
+    UnknownAction,
+)
 from hoist.domain.frames import (
     CancelFrame,
     CompleteFrame,
@@ -20,6 +26,7 @@ from hoist.domain.frames import (
     UploadFrame,
 )
 from hoist.domain.model import file_id
+from hoist.gateway import problems
 from hoist.gateway.flood import FloodGuard
 from hoist.gateway.joins import Joins
 from hoist.gateway.sessions import Session
@@ -27,6 +34,7 @@ from hoist.pipeline.events import error_view, trace_members
 from hoist.wiring import Services
 
 logger = logging.getLogger(__name__)
+RESUME_COST = 20  # frames: a resume may bring a thousand events
 
 
 class Actions:
@@ -37,6 +45,7 @@ class Actions:
     ) -> None:
         self._services, self._session = services, session
         self._guard, self._joins = guard, joins
+        self._joining: set[str] = set()
         self._by_frame: dict[type[Any], Any] = {
             UploadFrame: self._upload,
             StatusFrame: self._status,
@@ -58,7 +67,9 @@ class Actions:
         if model is None:
             raise UnknownAction(f"action is one of: {', '.join(frames.FRAMES)}")
         frame = frames.from_client(model, data)
-        count = len(frame.requests) if isinstance(frame, UploadFrame) else 1
+        count = RESUME_COST if isinstance(frame, ResumeFrame) else 1
+        if isinstance(frame, UploadFrame):
+            count = len(frame.requests)
         self._guard.take(self._session.principal, count)
         self._by_frame[model](frame, trace_id)
 
@@ -95,12 +106,22 @@ class Actions:
     def _complete(self, frame: CompleteFrame, trace_id: str) -> None:
         self._tell("upload.completing", trace_id, frame.message_id)
         user_id, this_file = self._file(frame.message_id)
+        if this_file in self._joining:
+            return
+        self._joining.add(this_file)
 
         def join() -> None:
             try:
                 self._joins.run(user_id, this_file)
             except HoistError as error:
                 self._session.send(error_frame(error, frame.message_id, trace_id))
+            except Exception:
+                logger.exception("parts not joined", extra={"fileId": this_file})
+                self._session.send(
+                    error_frame(HoistError(problems.OUR_FAULT), frame.message_id, trace_id)
+                )
+            finally:
+                self._joining.discard(this_file)
 
         threading.Thread(target=join, daemon=True).start()
 

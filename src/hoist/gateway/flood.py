@@ -23,8 +23,12 @@ class FloodGuard:
         self._lock = threading.Lock()
 
     def take(self, principal: Principal, count: int = 1) -> None:
-        """Raises ``SlowDown`` when *count* more is too fast; then nothing is taken."""
+        """Raises ``SlowDown`` when *count* more is too fast; then nothing is taken.
+
+        More than a whole burst costs a whole burst: else it could never pass.
+        """
         rate = self._policy().tier(principal.tier).requests_per_second
+        count = min(count, rate * BURST_SECONDS)
         now = self._clock()
         with self._lock:
             left, since = self._buckets.get(principal.user_id, (rate * BURST_SECONDS, now))

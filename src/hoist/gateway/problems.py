@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from hoist.domain.errors import HoistError, Unauthorized
 from hoist.pipeline.events import error_view
 
+OUR_FAULT = "this is our fault; the trace id helps us find it"
 NAMES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "not_json"}
 
 
@@ -56,4 +57,4 @@ def install(app: Flask) -> None:
     @app.errorhandler(Exception)
     def bug(error: Exception) -> Response:
         app.logger.exception("request failed")
-        return problem(500, "internal", "this is our fault; the trace id helps us find it")
+        return problem(500, "internal", OUR_FAULT)

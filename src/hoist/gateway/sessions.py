@@ -46,15 +46,24 @@ class Session:
         self._held.setdefault(file_id, [])
 
     def release(self, file_id: str) -> None:
-        for body in self._held.pop(file_id, []):
-            self.send(body)
+        """Send what was held, in order, also what comes while that goes on."""
+        while True:
+            with self._lock:
+                waiting = self._held.get(file_id)
+                if not waiting:
+                    self._held.pop(file_id, None)
+                    return
+                bodies, waiting[:] = list(waiting), []
+            for body in bodies:
+                self.send(body)
 
     def deliver(self, body: dict[str, Any]) -> None:
-        held = self._held.get(body.get("fileId", ""))
-        if held is None:
-            self.send(body)
-        else:
-            held.append(body)
+        with self._lock:
+            held = self._held.get(body.get("fileId", ""))
+            if held is not None:
+                held.append(body)
+                return
+        self.send(body)
 
     def send(self, body: dict[str, Any]) -> bool:
         return self.send_text(json.dumps(body))
@@ -138,8 +147,9 @@ class Sessions:
         connection_id, body = event["connectionId"], event["body"]
         if connection_id in self._waiting:
             with self._heard:
-                self._waiting[connection_id].append(body)
-                self._heard.notify_all()
+                if (waiting := self._waiting.get(connection_id)) is not None:
+                    waiting.append(body)
+                    self._heard.notify_all()
             return
         if connection_id is not None:
             session = self.by_id.get(connection_id)

@@ -13,6 +13,7 @@ from hoist.domain import strict_json
 from hoist.domain.errors import HoistError, TokenExpired
 from hoist.domain.model import Principal
 from hoist.domain.volatile import Connection
+from hoist.gateway import problems
 from hoist.gateway.actions import Actions, error_frame
 from hoist.gateway.flood import FloodGuard
 from hoist.gateway.joins import Joins
@@ -108,3 +109,9 @@ def _answer(actions: Actions, session: Session, text: str) -> None:
         actions.run(data, trace_id)
     except HoistError as error:
         session.send(error_frame(error, message_id, trace_id))
+    except ConnectionClosed:
+        raise
+    except Exception:
+        # One frame's bug must not end every upload on this socket.
+        logger.exception("frame failed")
+        session.send(error_frame(HoistError(problems.OUR_FAULT), message_id, trace_id))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from hoist.domain.account import Account
 from hoist.domain.errors import (
+    MessageIdConflict,
     QuotaExceeded,
     RateLimited,
     Rejected,
@@ -27,9 +28,7 @@ from hoist.domain.volatile import Leases, RateLimiter
 
 LEASE_SECONDS = 120
 WRITE_ATTEMPTS = 8
-RESERVATIONS_MAX = (
-    2000  # of one user: an item of DynamoDB holds 400 KB, and one takes about 60 bytes
-)
+RESERVATIONS_MAX = 2000  # of one user, at about 60 bytes each: an item holds 400 KB at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,7 @@ class Wanted:
 
     user_id: str
     file_id: str
+    message_id: str
     tier: str
     facts: FileFacts
     until_ms: int
@@ -59,7 +59,7 @@ class Admission:
         accounts = self.store.accounts(list(_by_user(wanted)))
         # One that has room already was granted before, and is only delivered again.
         new = [one for one in wanted if one.file_id not in accounts[one.user_id].reservations]
-        refused = self._over_size(new)
+        refused = self._over_size(new) | self._conflicts(wanted, accounts)
         refused |= self._over_rate([one for one in new if one.file_id not in refused])
         open_ones = [one for one in wanted if one.file_id not in refused]
         for _ in range(WRITE_ATTEMPTS):
@@ -72,6 +72,17 @@ class Admission:
         if open_ones:
             raise Unavailable("an account is written by someone else all the time")
         return refused
+
+    def _conflicts(
+        self, wanted: Sequence[Wanted], accounts: Mapping[str, Account]
+    ) -> dict[str, Rejected]:
+        """A reservation is for what it was made for: another file must not slip in under it."""
+        conflicts: dict[str, Rejected] = {}
+        for one in wanted:
+            held = accounts[one.user_id].reservations.get(one.file_id)
+            if held and held.size != one.facts.size:
+                conflicts[one.file_id] = MessageIdConflict(one.message_id)
+        return conflicts
 
     def _over_size(self, wanted: Sequence[Wanted]) -> dict[str, Rejected]:
         refused: dict[str, Rejected] = {}
@@ -114,15 +125,15 @@ class Admission:
                 if error := self._over(one, account, active | taken, now):
                     refused[user_id][one.file_id] = error
                     continue
-                account = account.reserve(one.file_id, one.facts.size, one.until_ms)
+                if one.file_id not in account.reservations:
+                    account = account.reserve(one.file_id, one.facts.size, one.until_ms)
                 taken[one.file_id] = end
             holds[user_id] = forgotten | taken
             if account != accounts[user_id]:
                 after[user_id] = replace(account, version=account.version + 1)
         done = self.store.write([(account,) for account in after.values()]) if after else []
         raced = {user_id for user_id, ok in zip(after, done, strict=True) if not ok}
-        for user_id in holds.keys() - raced:
-            self.leases.hold(user_id, holds[user_id])
+        self.leases.hold({user_id: holds[user_id] for user_id in holds.keys() - raced})
         settled = [errors for user_id, errors in refused.items() if user_id not in raced]
         return raced, {name: error for errors in settled for name, error in errors.items()}
 

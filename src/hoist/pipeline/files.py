@@ -16,6 +16,7 @@ from typing import Any
 from hoist.domain.errors import InvalidCursor, InvalidRequest, NotFound, NotStored
 from hoist.domain.messages import METADATA_TOPIC, iso
 from hoist.domain.model import (
+    FILE_ID_LENGTH,
     FileRecord,
     Principal,
     Status,
@@ -113,7 +114,9 @@ class Files:
         }
 
     def _visible(self, user_id: str, file_id: str) -> FileRecord:
-        record = self.store.get_many([(user_id, file_id)]).get((user_id, file_id))
+        key = (user_id, file_id)
+        is_id = len(file_id) == FILE_ID_LENGTH
+        record = self.store.get_many([key]).get(key) if is_id else None
         if record is None or not record.is_listed:
             raise NotFound("no such file")
         return record

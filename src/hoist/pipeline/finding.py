@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hoist.domain.errors import NotFound
-from hoist.domain.model import FileRecord, Status, record_from_json
+from hoist.domain.model import FILE_ID_LENGTH, FileRecord, Status, record_from_json
 from hoist.domain.ports import MetadataStore
 from hoist.domain.volatile import Answer, Answers
 
@@ -20,6 +20,8 @@ class FindUpload:
 
         Raises ``NotFound``, for another user's upload too.
         """
+        if len(file_id) != FILE_ID_LENGTH:
+            raise NotFound("no such upload")
         record = self.store.get_many([(user_id, file_id)]).get((user_id, file_id))
         if record and record.status not in (Status.ARRIVED, Status.EXPIRED):
             return record

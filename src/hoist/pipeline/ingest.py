@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from hoist.domain import messages, policy
-from hoist.domain.errors import Rejected
+from hoist.domain.errors import InvalidRequest, Rejected
 from hoist.domain.frames import UploadRequest
 from hoist.domain.messages import Envelope
 from hoist.domain.model import Principal, file_id
 from hoist.domain.policy import Policy
 from hoist.domain.ports import Clock, MessageLog, Position
-from hoist.domain.volatile import Answer, Answers, Lanes
+from hoist.domain.volatile import Answer, Answers, LanePace, Lanes
 from hoist.pipeline import events
 
 
@@ -49,7 +49,9 @@ class Ingest:
 
         Raises ``Unavailable``: then any of them may be in the log, and may be sent again.
         """
-        outcomes: list[Accepted | Rejected | None] = [_wrong(request) for request in requests]
+        outcomes: list[Accepted | Rejected | None] = [
+            self._wrong(request, principal.tier) for request in requests
+        ]
         good = [number for number, outcome in enumerate(outcomes) if outcome is None]
         lane = self.policy().tier(principal.tier).lane
         topic = self.topic_prefix + messages.ingest_topic(lane)
@@ -66,6 +68,7 @@ class Ingest:
         ]
         sent = [events.message(topic, envelope, trace_id) for envelope in envelopes]
         answers: dict[str, Answer] = {}
+        paces: dict[tuple[str, int], LanePace | None] = {}
         for number, position in zip(good, self.log.append(sent), strict=True):
             request = requests[number]
             this_file = file_id(principal.user_id, request.message_id)
@@ -77,14 +80,22 @@ class Ingest:
                 message_id=request.message_id,
                 trace={"id": trace_id},
             )
-            event = self._event(request, this_file, position, trace_id)
+            place = (position.topic, position.partition)
+            if place not in paces:
+                paces[place] = self.lanes.pace(*place)
+            event = self._event(request, this_file, position, trace_id, paces[place])
             outcomes[number] = Accepted(this_file, position, event)
         # Only so that an early GET /uploads/{id} finds something; the handler's answer replaces it.
         self.answers.put_many(answers)
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _event(
-        self, request: UploadRequest, this_file: str, position: Position, trace_id: str
+        self,
+        request: UploadRequest,
+        this_file: str,
+        position: Position,
+        trace_id: str,
+        pace: LanePace | None,
     ) -> dict[str, Any]:
         return {
             "event": "upload.accepted",
@@ -96,22 +107,29 @@ class Ingest:
                 "partition": position.partition,
                 "offset": position.offset,
             },
-            **self._queue(position),
+            **_queue(position, pace),
             **events.trace_members(trace_id),
         }
 
-    def _queue(self, position: Position) -> dict[str, Any]:
-        pace = self.lanes.pace(position.topic, position.partition)
-        if pace is None or pace.per_second <= 0:
-            return {}
-        before = max(0, position.offset - pace.next_offset)
-        seconds = round((before + 1) / pace.per_second, 3)
-        return {"queue": {"position": before, "waitSeconds": seconds}}
+    def _wrong(self, request: UploadRequest, tier: str) -> Rejected | None:
+        facts = request.file.facts()
+        try:
+            policy.check_file(facts)
+            in_parts = self.policy().part_size(facts, tier) is not None
+            if in_parts and facts.checksum_sha256 and not facts.part_checksums:
+                # Storage checks parts, not the whole: nobody would have verified what we show.
+                raise InvalidRequest(
+                    "a file that goes in parts has its checksum kept only with partChecksums",
+                    "file.partChecksums",
+                )
+        except Rejected as error:
+            return error
+        return None
 
 
-def _wrong(request: UploadRequest) -> Rejected | None:
-    try:
-        policy.check_file(request.file.facts())
-    except Rejected as error:
-        return error
-    return None
+def _queue(position: Position, pace: LanePace | None) -> dict[str, Any]:
+    if pace is None or pace.per_second <= 0:
+        return {}
+    before = max(0, position.offset - pace.next_offset)
+    seconds = round((before + 1) / pace.per_second, 3)
+    return {"queue": {"position": before, "waitSeconds": seconds}}

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from hoist import telemetry
 from hoist.domain.account import GRACE_MS
-from hoist.domain.errors import PartsMissing
+from hoist.domain.errors import PartsMissing, Unavailable
 from hoist.domain.messages import METADATA_TOPIC, FileExpired, FileStored
 from hoist.domain.model import FileRecord, Status, StoredObject, file_id_of_key
 from hoist.domain.policy import Policy
@@ -29,6 +29,9 @@ from hoist.pipeline.parts import SendParts
 
 logger = logging.getLogger(__name__)
 BATCH = 100
+ASK_AGAIN_MS, ORPHANS_EVERY_MS = 60_000, 60_000
+# Nobody's parts: no row may only mean that its event still waits in the log.
+UNKNOWN_MS = 24 * 3600 * 1000
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,16 @@ class Janitor:
     clock: Clock
     grace_seconds: int
     topic_prefix: str = ""
+    asked: dict[tuple[str, int], int] = field(
+        default_factory=dict
+    )  # verdicts that are on their way
 
     def __call__(self) -> int:
-        """Settle up to a hundred rows; returns how many were asked about."""
+        """Settle up to a hundred rows; returns how many were judged.
+
+        A row is judged once a minute at most: its verdict may wait in the log. One that cannot be
+        judged now stops none of the others.
+        """
         now = self.clock()
         due = self.store.overdue(now, limit=BATCH)
         records = self.store.get_many(due.files).values() if due.files else ()
@@ -53,33 +63,52 @@ class Janitor:
             for record in records
             if record.status is Status.PENDING and record.settle_after_ms <= now
         ]
-        self.log.append([self._verdict(record) for record in overdue])
+        for key, asked_ms in list(self.asked.items()):
+            if now - asked_ms >= ASK_AGAIN_MS:
+                del self.asked[key]
+        fresh = [record for record in overdue if _life(record) not in self.asked]
+        # Joining parts may take minutes: nobody waits for that.
+        for record in sorted(fresh, key=lambda record: record.multipart is not None):
+            if verdict := self._verdict_if_known(record):
+                self.log.append([verdict])
+                self.asked[_life(record)] = now
         for user_id in due.users:
             self._settle_account(user_id)
-        return len(overdue) + len(due.users)
+        return len(fresh) + len(due.users)
 
     def abort_orphans(self) -> int:
-        """Abort the open uploads in parts that no pending row knows; returns how many."""
+        """Abort the open uploads in parts that nobody waits for; returns how many.
+
+        A row that knows other parts, or is settled, says so. Without a row they are left for a day.
+        """
         tiers = self.policy().tiers.values()
         life_seconds = max(tier.url_expires_seconds for tier in tiers) + self.grace_seconds
-        before = self.clock() - life_seconds * 1000
+        now = self.clock()
+        before = now - life_seconds * 1000
         old = [found for found in self.inventory.open_uploads() if found.since_ms <= before]
-        wanted = self._upload_ids(old)
-        orphans = [found for found in old if found.upload_id not in wanted]
+        wanted = self._wanted_ids(old)
+        orphans = [
+            found
+            for found in old
+            if found.since_ms <= now - UNKNOWN_MS
+            or wanted.get(file_id_of_key(found.key) or "", found.upload_id) != found.upload_id
+        ]
         for found in orphans:
             self.inventory.remove(found)
             logger.info("open upload aborted", extra={"key": found.key})
         return len(orphans)
 
-    def _upload_ids(self, uploads: list[Found]) -> set[str]:
-        """The ids that pending rows know."""
+    def _wanted_ids(self, uploads: list[Found]) -> dict[str, str | None]:
+        """Of each file that has a row: the upload that it waits for, if any."""
         ids = [name for found in uploads if (name := file_id_of_key(found.key))]
         owners = self.store.owners(ids)
         records = self.store.get_many([(user_id, name) for name, user_id in owners.items()])
         return {
-            record.multipart.upload_id
-            for record in records.values()
+            record.file_id: record.multipart.upload_id
             if record.multipart and record.status is Status.PENDING
+            else None
+            for record in records.values()
+            if record.status is not Status.ARRIVED
         }
 
     def _verdict(self, record: FileRecord) -> Message:
@@ -102,6 +131,16 @@ class Janitor:
             )
         logger.info("overdue upload settled", extra={"fileId": record.file_id, "as": event.type})
         return events.message(self.topic_prefix + METADATA_TOPIC, event, trace_id)
+
+    def _verdict_if_known(self, record: FileRecord) -> Message | None:
+        try:
+            return self._verdict(record)
+        except Unavailable as error:
+            logger.warning("not settled", extra={"fileId": record.file_id, "reason": str(error)})
+        except Exception:
+            # One upload's bug must not keep everybody's room.
+            logger.exception("not settled", extra={"fileId": record.file_id})
+        return None
 
     def _joined(self, record: FileRecord) -> StoredObject | None:
         """The object, when all its parts were there and only ``complete`` was never said."""
@@ -130,3 +169,8 @@ class Janitor:
         if settled != account:
             # Lost to another writer: the next round looks again.
             self.store.write([(replace(settled, version=account.version + 1),)])
+
+
+def _life(record: FileRecord) -> tuple[str, int]:
+    """One life of an upload: asked for again, or extended, it has another end."""
+    return record.file_id, record.settle_after_ms

@@ -65,9 +65,10 @@ class ApplyMetadata:
 
     def _apply(self, by_key: ByKey) -> None:
         written = self._write(by_key)
-        self._tidy(by_key, written)
-        self.cache.invalidate(sorted({user_id for user_id, _ in written.changed}))
+        # Not only what changed: a delivery that died after its write must be finished by the next.
+        self.cache.invalidate(sorted({user_id for user_id, _ in by_key}))
         self._free_leases(written)
+        self._tidy(written)
         self._narrate(by_key, written)
         outcomes = Outcomes(self.clock)
         for key, of_key in by_key.items():
@@ -125,21 +126,21 @@ class ApplyMetadata:
         row = before
         for item in items:
             row = _next(row, item)
-        came_late = before and before.status is Status.EXPIRED and row
+        came_late = before and before.status in (Status.EXPIRED, Status.MISSING) and row
         if came_late and row and row.status is Status.STORED and row.stored:
             quota = self.policy().tier(row.tier).storage_quota
-            if account.in_use_bytes + row.stored.size > quota:
+            others = account.release(row.file_id)  # its own new grant is this very room
+            if others.in_use_bytes + row.stored.size > quota:
                 return lifecycle.rejected(row, "it came after its URL expired, and does not fit")
         return row
 
-    def _tidy(self, by_key: ByKey, written: _Written) -> None:
+    def _tidy(self, written: _Written) -> None:
         """Leave nothing in storage that no file wants, also when it arrives late.
 
         Of an expired upload only the parts go: its object may be arriving just now, and is a file.
         """
-        for key, row in written.rows.items():
-            is_late = any(isinstance(item.message, FileStored) for item in by_key[key])
-            if row is None or not (key in written.changed or is_late):
+        for row in written.rows.values():
+            if row is None:
                 continue
             if row.multipart and row.status in (*UNWANTED, Status.EXPIRED):
                 self.parts.abort(row)
@@ -148,12 +149,10 @@ class ApplyMetadata:
 
     def _free_leases(self, written: _Written) -> None:
         ended: dict[str, list[str]] = {}
-        for user_id, file_id in written.changed:
-            row = written.rows[user_id, file_id]
+        for (user_id, file_id), row in written.rows.items():
             if row and row.status is not Status.PENDING:
                 ended.setdefault(user_id, []).append(file_id)
-        for user_id, file_ids in ended.items():
-            self.leases.free(user_id, file_ids)
+        self.leases.free(ended)
 
     def _narrate(self, by_key: ByKey, written: _Written) -> None:
         for key in by_key:
@@ -167,10 +166,14 @@ class ApplyMetadata:
 
 
 def _parts(by_key: ByKey) -> Iterator[ByKey]:
-    """The batch in pieces that one transaction a user can take."""
-    keys = sorted(by_key)
-    for first in range(0, len(keys), FILES_MAX):
-        yield {key: by_key[key] for key in keys[first : first + FILES_MAX]}
+    """The batch in pieces that one transaction a user can take: nearly always just one."""
+    piece: ByKey = {}
+    for key in sorted(by_key):
+        if sum(user_id == key[0] for user_id, _ in piece) == FILES_MAX:
+            yield piece
+            piece = {}
+        piece[key] = by_key[key]
+    yield piece
 
 
 def _next(row: FileRecord | None, item: Item[MetadataEvent]) -> FileRecord | None:

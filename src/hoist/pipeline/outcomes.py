@@ -36,7 +36,9 @@ class Outcomes:
         judging = [
             item for item in items if not isinstance(item.message, FileRequested | FileExtended)
         ]
-        if is_changed or judging:
+        # Expiry is no last word, so an old one is not told again: the upload may have a new life.
+        is_told = is_changed or (judging and row.status is not Status.EXPIRED)
+        if is_told:
             self._verdict(items[-1], row)
 
     def _verdict(self, item: Item[MetadataEvent], row: FileRecord) -> None:

@@ -51,7 +51,7 @@ class SendParts:
             # Before the URLs are out: nobody may be told that they expired while they work.
             self.log.append([events.message(topic, event, trace_id)])
         self.leases.renew(user_id, file_id, self.clock() + LEASE_SECONDS * 1000)
-        seconds = self.views.url_seconds(record)
+        seconds = self.views.signed_seconds(record)
         return [
             {"number": part.number}
             | events.signed_view(

@@ -26,17 +26,18 @@ from hoist.domain.ports import (
 from hoist.pipeline import events
 
 logger = logging.getLogger(__name__)
+UNKNOWN_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something that is not as it should be. ``mend`` says what ``repair`` does about it."""
+    """Something that is not as it should be. ``mend`` says what ``repair``, if any, does."""
 
     kind: str
     subject: str
     detail: str
     mend: str
-    repair: Callable[[], None] = field(repr=False, compare=False)
+    repair: Callable[[], None] | None = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -53,37 +54,50 @@ class Reconcile:
     grace_seconds: int
     topic_prefix: str = ""
 
-    def __call__(self) -> Iterator[Difference]:
-        """Every difference there is now; nothing is changed until ``repair`` is called."""
+    def __call__(self, unknown_seconds: int = UNKNOWN_SECONDS) -> Iterator[Difference]:
+        """Every difference there is now; nothing is changed until ``repair`` is called.
+
+        What no row knows may belong to an event that still waits in the log: such things are left
+        alone until they are *unknown_seconds* old.
+        """
         tiers = self.policy().tiers.values()
         life_seconds = max(tier.url_expires_seconds for tier in tiers) + self.grace_seconds
         before = self.clock() - life_seconds * 1000
         # Storage first: what is stored meanwhile then has its row, and not the other way round.
         found = {item.key: item for item in self.inventory.objects()}
         uploads = list(self.inventory.open_uploads())
-        records: dict[str, FileRecord] = {}
-        accounts: list[Account] = []
-        for row in self.scan.scan():
-            if isinstance(row, Account):
-                accounts.append(row)
-            else:
-                records[row.file_id] = row
-        yield from self._of_objects(found, records, before)
-        yield from self._of_uploads(uploads, records, before)
+        # Accounts before rows: what is settled between makes the account newer than its repair.
+        accounts = [row for row in self.scan.scan() if isinstance(row, Account)]
+        records = {row.file_id: row for row in self.scan.scan() if isinstance(row, FileRecord)}
+        unknown = min(before, self.clock() - unknown_seconds * 1000)
+        yield from self._of_objects(found, records, before, unknown)
+        yield from self._of_uploads(uploads, records, before, unknown)
         yield from self._of_records(found, records)
         yield from self._of_accounts(accounts, records)
 
     def _of_objects(
-        self, found: dict[str, Found], records: dict[str, FileRecord], before_ms: int
+        self,
+        found: dict[str, Found],
+        records: dict[str, FileRecord],
+        before_ms: int,
+        unknown_ms: int,
     ) -> Iterator[Difference]:
         for item in found.values():
-            if item.since_ms > before_ms:
-                continue
             row = records.get(file_id_of_key(item.key) or "")
+            if item.since_ms > (before_ms if row else unknown_ms):
+                continue
             if row is None or row.status in (Status.CANCELLED, Status.DELETED, Status.REJECTED):
                 detail = f"no file wants this object; its row: {row.status if row else 'none'}"
                 yield Difference(
                     "object_without_file", item.key, detail, "delete it", self._remover(item)
+                )
+            elif row.status is Status.ARRIVED:
+                yield Difference(
+                    "object_unclaimed",
+                    item.key,
+                    "its request never came",
+                    "nothing: look for it among the dead letters",
+                    None,
                 )
             elif row.status is not Status.STORED:
                 detail = f"its row is {row.status}"
@@ -92,7 +106,11 @@ class Reconcile:
                 )
 
     def _of_uploads(
-        self, uploads: list[Found], records: dict[str, FileRecord], before_ms: int
+        self,
+        uploads: list[Found],
+        records: dict[str, FileRecord],
+        before_ms: int,
+        unknown_ms: int,
     ) -> Iterator[Difference]:
         for item in uploads:
             row = records.get(file_id_of_key(item.key) or "")
@@ -102,7 +120,7 @@ class Reconcile:
                 and row.multipart is not None
                 and row.multipart.upload_id == item.upload_id
             )
-            if not is_wanted and item.since_ms <= before_ms:
+            if not is_wanted and item.since_ms <= (before_ms if row else unknown_ms):
                 detail = "no pending upload knows these parts"
                 yield Difference("open_parts", item.key, detail, "abort them", self._remover(item))
 
@@ -130,7 +148,7 @@ class Reconcile:
                     row.file_id,
                     f"pending {late_ms // 1000} s past its end",
                     "nothing: the janitor settles it; see that it runs",
-                    lambda: None,
+                    None,
                 )
 
     def _of_accounts(

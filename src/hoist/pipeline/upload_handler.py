@@ -17,8 +17,6 @@ from hoist.domain.model import (
     FileRecord,
     Multipart,
     Status,
-    file_id,
-    record_from_json,
     record_to_json,
 )
 from hoist.domain.policy import Policy
@@ -28,6 +26,7 @@ from hoist.pipeline import events
 from hoist.pipeline.admission import Admission, Wanted
 from hoist.pipeline.delivery import Item
 from hoist.pipeline.pace import Pace
+from hoist.pipeline.triage import Triage, request_id
 from hoist.pipeline.views import Views
 
 logger = logging.getLogger(__name__)
@@ -52,28 +51,35 @@ class GrantUploads:
 
     def __call__(self, items: Sequence[Item[Envelope]]) -> None:
         began_ms = self.clock()
-        known = self._known(items)
-        firsts = self._firsts(items, known)
-        refused = self.admission([self._wanted(item) for item in firsts.values()])
+        triaged = Triage(self.store, self.answers, self._life_ms)(items)
+        wanted = {name: self._wanted(item) for name, item in triaged.firsts.items()}
+        refused = self.admission(list(wanted.values()))
         granted = {
-            name: self._begin(item, name) for name, item in firsts.items() if name not in refused
+            name: self._begin(triaged.firsts[name], one)
+            for name, one in wanted.items()
+            if name not in refused
         }
-        news = [self._requested(firsts[name], record) for name, record in granted.items()]
+        news = [self._requested(triaged.firsts[name], record) for name, record in granted.items()]
         answers: dict[str, Answer] = {}
         replies: list[Event] = []
         for item in items:
-            name = _file_id(item)
+            name = request_id(item)
+            if told := triaged.refused.get(name):
+                # The same refusal, not a second chance.
+                replies.append(self._event("upload.rejected", item, name, error=told.error))
+                continue
             try:
-                record = self._decided(item, known.get(name), granted, refused)
+                record = self._decided(item, triaged.known.get(name), granted, refused)
             except Rejected as error:
                 replies.append(self._refusal(item, name, error))
                 if not isinstance(error, MessageIdConflict):
                     answers[name] = self._answer(item, "rejected", error=error)
                 continue
+            # Remembered as granted, not as extended: after the expiry, an extension is none.
+            answers[name] = self._answer(item, "ready", record=record)
             if name not in granted and (longer := self.views.extended(record)):
                 record, extension = longer
                 news.append(events.message(self._metadata_topic, extension, item.trace_id))
-            answers[name] = self._answer(item, "ready", record=record)
             replies.extend(self._replies(item, record, is_new=name in granted))
         # Record before replying: a client that never hears back asks again with the same
         # messageId, but an unrecorded file would be lost.
@@ -82,57 +88,24 @@ class GrantUploads:
         self.events.publish(replies)
         self.pace.done([item.origin for item in items], began_ms)
 
-    def _known(self, items: Sequence[Item[Envelope]]) -> dict[str, FileRecord | str]:
-        """What is known of each file: its record, or only the fingerprint of who came first."""
-        keys = {(item.message.user_id, _file_id(item)): None for item in items}
-        known: dict[str, FileRecord | str] = {}
-        for this_file, answer in self.answers.get_many([key[1] for key in keys]).items():
-            if answer.state == "ready" and answer.record:
-                known[this_file] = record_from_json(answer.record)
-            elif answer.state == "accepted":
-                known[this_file] = answer.fingerprint
-        for (_, this_file), record in self.store.get_many(list(keys)).items():
-            kept = known.get(this_file)
-            is_granted_again = (
-                record.status is Status.EXPIRED
-                and isinstance(kept, FileRecord)
-                and kept.settle_after_ms > record.settle_after_ms
-            )
-            if record.status is not Status.ARRIVED and not is_granted_again:
-                known[this_file] = record
-        return known
-
-    def _firsts(
-        self, items: Sequence[Item[Envelope]], known: Mapping[str, FileRecord | str]
-    ) -> dict[str, Item[Envelope]]:
-        """The requests that need a grant, by file id: new ones, and those asked for again."""
-        firsts: dict[str, Item[Envelope]] = {}
-        for item in items:
-            before, fingerprint = known.get(_file_id(item)), item.message.file.facts().fingerprint()
-            if isinstance(before, FileRecord):
-                is_first = before.file.fingerprint() == fingerprint and self._is_again(item, before)
-            else:
-                is_first = before in (None, fingerprint)
-            if is_first:
-                firsts.setdefault(_file_id(item), item)
-        return firsts
-
-    def _is_again(self, item: Item[Envelope], before: FileRecord) -> bool:
-        """Whether this was asked after the grant that expired: a redelivery must not revive it."""
-        granted_ms = before.settle_after_ms - self._life_ms(item.message.tier)
-        return before.status is Status.EXPIRED and item.message.requested_at > granted_ms
-
     def _wanted(self, item: Item[Envelope]) -> Wanted:
         request = item.message
         until = self.clock() + self._life_ms(request.tier)
-        return Wanted(request.user_id, _file_id(item), request.tier, request.file.facts(), until)
+        return Wanted(
+            request.user_id,
+            request_id(item),
+            request.message_id,
+            request.tier,
+            request.file.facts(),
+            until,
+        )
 
-    def _begin(self, item: Item[Envelope], this_file: str) -> FileRecord:
+    def _begin(self, item: Item[Envelope], wanted: Wanted) -> FileRecord:
         """A new row, as it will be stored; a large file's parts begin in storage here."""
-        request, wanted = item.message, self._wanted(item)
+        request = item.message
         record = FileRecord(
             user_id=request.user_id,
-            file_id=this_file,
+            file_id=wanted.file_id,
             message_id=request.message_id,
             file=wanted.facts,
             status=Status.PENDING,
@@ -153,7 +126,7 @@ class GrantUploads:
         refused: Mapping[str, Rejected],
     ) -> FileRecord:
         """What this request gets: who came first decides. Raises ``Rejected``."""
-        name = _file_id(item)
+        name = request_id(item)
         record = granted.get(name) or (before if isinstance(before, FileRecord) else None)
         if record and record.status in (Status.CANCELLED, Status.DELETED):
             raise UploadCancelled
@@ -239,11 +212,8 @@ class GrantUploads:
             fingerprint=item.message.file.facts().fingerprint(),
             state=state,
             message_id=item.message.message_id,
+            requested_at_ms=item.message.requested_at,
             record=record_to_json(record) if record else None,
             error=events.error_view(error) if error else None,
             trace={"id": item.trace_id},
         )
-
-
-def _file_id(item: Item[Envelope]) -> str:
-    return file_id(item.message.user_id, item.message.message_id)

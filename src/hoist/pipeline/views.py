@@ -29,7 +29,7 @@ class Views:
         """``upload``, a freshly signed PUT; or ``parts``, with those storage has already."""
         if record.multipart:
             return {"parts": parts_view(record, [] if is_new else self.parts.parts(record))}
-        signed = self.objects.sign_put(record, expires_seconds=self.url_seconds(record))
+        signed = self.objects.sign_put(record, expires_seconds=self.signed_seconds(record))
         return {"upload": events.signed_view(signed)}
 
     def upload(self, record: FileRecord, file: dict[str, Any]) -> dict[str, Any]:
@@ -64,6 +64,11 @@ class Views:
 
     def url_seconds(self, record: FileRecord) -> int:
         return self.policy().tier(record.tier).url_expires_seconds
+
+    def signed_seconds(self, record: FileRecord) -> int:
+        """Signatures end with the upload's life, never after it."""
+        left_ms = record.settle_after_ms - self.grace_seconds * 1000 - self.clock()
+        return max(1, min(self.url_seconds(record), left_ms // 1000))
 
     def _progress(self, record: FileRecord, parts: dict[str, Any] | None) -> Progress | None:
         if record.status is Status.STORED:

@@ -1,0 +1,93 @@
+"""Part of step 2: which requests are new, which were answered before, and which are asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from hoist.domain.messages import Envelope
+from hoist.domain.model import FileRecord, Status, file_id, record_from_json
+from hoist.domain.ports import MetadataStore
+from hoist.domain.volatile import Answer, Answers
+from hoist.pipeline.delivery import Item
+
+Requests = Sequence[Item[Envelope]]
+
+
+@dataclass(frozen=True, slots=True)
+class Triaged:
+    """A batch of requests, by file id.
+
+    ``known`` is each file's record, or only the fingerprint of who came first; ``firsts`` are the
+    requests that need a grant; ``refused`` are refusals of exactly the same requests, delivered
+    again.
+    """
+
+    known: Mapping[str, FileRecord | str]
+    firsts: Mapping[str, Item[Envelope]]
+    refused: Mapping[str, Answer]
+
+
+@dataclass(frozen=True)
+class Triage:
+    store: MetadataStore
+    answers: Answers
+    life_ms: Callable[[str], int]  # of a grant, by tier
+
+    def __call__(self, items: Requests) -> Triaged:
+        answered = self.answers.get_many(list({request_id(item): None for item in items}))
+        known = self._known(items, answered)
+        refused = {
+            request_id(item): answered[request_id(item)]
+            for item in items
+            if _is_same_refusal(item, answered.get(request_id(item)))
+        }
+        firsts: dict[str, Item[Envelope]] = {}
+        for item in items:
+            name = request_id(item)
+            if name not in refused and self._is_first(item, known.get(name)):
+                firsts.setdefault(name, item)
+        return Triaged(known, firsts, refused)
+
+    def _known(
+        self, items: Requests, answered: Mapping[str, Answer]
+    ) -> dict[str, FileRecord | str]:
+        known: dict[str, FileRecord | str] = {}
+        for name, answer in answered.items():
+            if answer.state == "ready" and answer.record:
+                known[name] = record_from_json(answer.record)
+            elif answer.state == "accepted":
+                known[name] = answer.fingerprint
+        keys = list({(item.message.user_id, request_id(item)): None for item in items})
+        for (_, name), record in self.store.get_many(keys).items():
+            kept = known.get(name)
+            is_granted_again = (
+                record.status is Status.EXPIRED
+                and isinstance(kept, FileRecord)
+                and kept.settle_after_ms > record.settle_after_ms
+            )
+            if record.status is not Status.ARRIVED and not is_granted_again:
+                known[name] = record
+        return known
+
+    def _is_first(self, item: Item[Envelope], before: FileRecord | str | None) -> bool:
+        fingerprint = item.message.file.facts().fingerprint()
+        if not isinstance(before, FileRecord):
+            return before in (None, fingerprint)
+        if before.file.fingerprint() != fingerprint:
+            return False
+        # Asked after the grant that came to nothing: a redelivery must not revive it.
+        granted_ms = before.settle_after_ms - self.life_ms(item.message.tier)
+        is_over = before.status in (Status.EXPIRED, Status.MISSING)
+        return is_over and item.message.requested_at > granted_ms
+
+
+def request_id(item: Item[Envelope]) -> str:
+    """The id of the file that a request is about."""
+    return file_id(item.message.user_id, item.message.message_id)
+
+
+def _is_same_refusal(item: Item[Envelope], answer: Answer | None) -> bool:
+    if answer is None or answer.state != "rejected":
+        return False
+    return answer.requested_at_ms == item.message.requested_at
