@@ -132,7 +132,8 @@ class MemoryAnswers:
         for file_id, answer in answers.items():
             before = self._answers.get(file_id)
             is_same = before is None or before.fingerprint == answer.fingerprint
-            if before is None or (is_same and answer.state != "accepted"):
+            is_open = before is None or before.state == "rejected"
+            if is_open or (is_same and answer.state != "accepted"):
                 self._answers[file_id] = answer
 
 
@@ -223,17 +224,19 @@ class MemoryLeases:
             for user_id, ends in known.items()
         }
 
-    def hold(self, user_id: str, ends_ms: Mapping[str, int]) -> None:
-        self._ends.setdefault(user_id, {}).update(ends_ms)
+    def hold(self, ends_ms: Mapping[str, Mapping[str, int]]) -> None:
+        for user_id, ends in ends_ms.items():
+            self._ends.setdefault(user_id, {}).update(ends)
 
     def renew(self, user_id: str, file_id: str, end_ms: int) -> None:
         ends = self._ends.get(user_id, {})
         if file_id in ends:
             ends[file_id] = max(end_ms, ends[file_id])
 
-    def free(self, user_id: str, file_ids: Sequence[str]) -> None:
-        for file_id in file_ids:
-            self._ends.get(user_id, {}).pop(file_id, None)
+    def free(self, file_ids: Mapping[str, Sequence[str]]) -> None:
+        for user_id, ended in file_ids.items():
+            for file_id in ended:
+                self._ends.get(user_id, {}).pop(file_id, None)
 
     def forget(self) -> None:
         """As Redis does when it is flushed."""
