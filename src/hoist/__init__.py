@@ -65,7 +65,8 @@ adapters.sigv4             requests signed with AWS credentials
 adapters.apigateway        push through API Gateway
 adapters.tier_file         the tiers, from a file that may change
 config                     settings
-wiring                     which adapter stands behind each port
+wiring.adapters            which adapter stands behind each port
+wiring.services            every step, on the adapters of a process
 telemetry                  one trace, JSON logs
 
 client.problems            what a client may be told, and how often it asks again

@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "domain": {"domain"},
     "pipeline": {"domain", "pipeline"},
     "adapters": {"domain", "adapters", "config"},
-    "wiring": {"domain", "pipeline", "adapters", "config"},
+    "wiring": {"domain", "pipeline", "adapters", "config", "wiring"},
     "lambdas": {"wiring", "domain", "lambdas", "pipeline"},
     "gateway": {"wiring", "domain", "gateway", "config", "pipeline"},
     "workers": {"lambdas", "wiring", "domain", "workers"},

@@ -5,9 +5,8 @@ Nothing here connects before its first use, so a process pays only for what it t
 
 from __future__ import annotations
 
-import os
 import time
-from functools import cache, cached_property
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -33,34 +32,13 @@ from hoist.config import Settings
 from hoist.domain.errors import Unavailable
 from hoist.domain.messages import METADATA_TOPIC
 from hoist.domain.volatile import Connection, EventStream
-from hoist.pipeline.admission import Admission
-from hoist.pipeline.cancel import CancelUpload
-from hoist.pipeline.completion import CompleteUploads
-from hoist.pipeline.delivery import Delivery
-from hoist.pipeline.files import Files
-from hoist.pipeline.finding import FindUpload
-from hoist.pipeline.ingest import Ingest
-from hoist.pipeline.janitor import Janitor
-from hoist.pipeline.metadata_handler import ApplyMetadata
-from hoist.pipeline.pace import Pace
-from hoist.pipeline.parts import SendParts
-from hoist.pipeline.progress import TrackProgress
-from hoist.pipeline.reconcile import Reconcile
-from hoist.pipeline.upload_handler import GrantUploads
-from hoist.pipeline.views import Views
 
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-@cache
-def services() -> Services:
-    """This process's services, from its environment."""
-    return Services(Settings.from_env(os.environ))
-
-
-class Services:
+class Adapters:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock = now_ms
@@ -69,147 +47,6 @@ class Services:
     def policy(self) -> TierFile:
         default = resources.files("hoist") / "tiers.json"
         return TierFile(Path(self.settings.tiers_file or str(default)), self.clock)
-
-    # Steps
-
-    @cached_property
-    def ingest(self) -> Ingest:
-        prefix = self.settings.topic_prefix
-        return Ingest(self.log, self.answers, self.lanes, self.policy, self.clock, prefix)
-
-    @cached_property
-    def admission(self) -> Admission:
-        limiter = rate_limits.LimitsRateLimiter(self.settings.redis_url, self._guard)
-        return Admission(self.store, self.leases, limiter, self.policy, self.clock)
-
-    @cached_property
-    def grant_uploads(self) -> GrantUploads:
-        return GrantUploads(
-            policy=self.policy,
-            admission=self.admission,
-            store=self.store,
-            parts=self.parts,
-            log=self.log,
-            answers=self.answers,
-            events=self.events,
-            views=self.views,
-            pace=Pace(self.lanes, self.clock),
-            clock=self.clock,
-            grace_seconds=self.settings.grace_seconds,
-            topic_prefix=self.settings.topic_prefix,
-        )
-
-    @cached_property
-    def apply_metadata(self) -> ApplyMetadata:
-        return ApplyMetadata(
-            store=self.store,
-            objects=self.objects,
-            parts=self.parts,
-            cache=self.cache,
-            leases=self.leases,
-            events=self.events,
-            policy=self.policy,
-            clock=self.clock,
-        )
-
-    @cached_property
-    def complete_uploads(self) -> CompleteUploads:
-        return CompleteUploads(
-            answers=self.answers,
-            store=self.store,
-            log=self.log,
-            board=self.board,
-            events=self.events,
-            clock=self.clock,
-            topic_prefix=self.settings.topic_prefix,
-        )
-
-    @cached_property
-    def find(self) -> FindUpload:
-        return FindUpload(self.store, self.answers)
-
-    @cached_property
-    def views(self) -> Views:
-        return Views(
-            objects=self.objects,
-            parts=self.parts,
-            board=self.board,
-            policy=self.policy,
-            clock=self.clock,
-            grace_seconds=self.settings.grace_seconds,
-        )
-
-    @cached_property
-    def send_parts(self) -> SendParts:
-        return SendParts(
-            find=self.find,
-            objects=self.objects,
-            parts=self.parts,
-            views=self.views,
-            leases=self.leases,
-            log=self.log,
-            clock=self.clock,
-            topic_prefix=self.settings.topic_prefix,
-        )
-
-    @cached_property
-    def track_progress(self) -> TrackProgress:
-        return TrackProgress(
-            self.find, self.parts, self.board, self.leases, self.events, self.clock
-        )
-
-    @cached_property
-    def cancel_upload(self) -> CancelUpload:
-        return CancelUpload(self.find, self.log, self.clock, self.settings.topic_prefix)
-
-    @cached_property
-    def files(self) -> Files:
-        return Files(
-            store=self.store,
-            objects=self.objects,
-            cache=self.cache,
-            find=self.find,
-            views=self.views,
-            leases=self.leases,
-            log=self.log,
-            policy=self.policy,
-            clock=self.clock,
-            cursor_secret=self.settings.cursor_secret,
-            topic_prefix=self.settings.topic_prefix,
-        )
-
-    @cached_property
-    def janitor(self) -> Janitor:
-        return Janitor(
-            store=self.store,
-            objects=self.objects,
-            send_parts=self.send_parts,
-            inventory=self.parts,
-            log=self.log,
-            policy=self.policy,
-            clock=self.clock,
-            grace_seconds=self.settings.grace_seconds,
-            topic_prefix=self.settings.topic_prefix,
-        )
-
-    @cached_property
-    def reconcile(self) -> Reconcile:
-        return Reconcile(
-            store=self.store,
-            scan=self.store,
-            objects=self.objects,
-            inventory=self.parts,
-            log=self.log,
-            policy=self.policy,
-            clock=self.clock,
-            grace_seconds=self.settings.grace_seconds,
-            topic_prefix=self.settings.topic_prefix,
-        )
-
-    def delivery(self, group: str) -> Delivery:
-        return Delivery(self.log, group, self.clock, self.settings.topic_prefix)
-
-    # Ports
 
     @cached_property
     def store(self) -> dynamodb.DynamoMetadata:
@@ -240,6 +77,10 @@ class Services:
     @cached_property
     def leases(self) -> redis_uploads.RedisLeases:
         return redis_uploads.RedisLeases(self._redis, self._guard, self.clock)
+
+    @cached_property
+    def limiter(self) -> rate_limits.LimitsRateLimiter:
+        return rate_limits.LimitsRateLimiter(self.settings.redis_url, self._guard)
 
     @cached_property
     def board(self) -> redis_uploads.RedisProgressBoard:
