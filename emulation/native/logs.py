@@ -101,6 +101,6 @@ def _pretty(at: str, name: str, line: str) -> Text:
     except (ValueError, KeyError, TypeError):
         return text.append(line)
     style = {"ERROR": "red", "WARNING": "yellow"}.get(level, "")
-    text.append(f"{message} ", style)
+    text.append(f"{level} {message} " if style else f"{message} ", style)
     rest = {key: value for key, value in data.items() if key not in KNOWN}
     return text.append(" ".join(f"{key}={value}" for key, value in rest.items()), "dim")

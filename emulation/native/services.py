@@ -147,6 +147,7 @@ def _localstack(ports: Ports, directory: Path) -> Service:
         "S3_SKIP_SIGNATURE_VALIDATION": "0",
         "LOCALSTACK_VOLUME_DIR": str(directory),
         "FILESYSTEM_ROOT": str(directory),
+        "OVERRIDE_IN_DOCKER": "0",  # inside a container it would keep its state in /tmp
         "GATEWAY_LISTEN": address,
         "LOCALSTACK_HOST": address,
         "DISABLE_EVENTS": "1",
@@ -157,7 +158,7 @@ def _localstack(ports: Ports, directory: Path) -> Service:
         "PYTHONWARNINGS": "ignore",
     }
     python = ROOT / ".stack" / "localstack-venv" / "bin" / "python"
-    command = (str(python), "-m", "localstack.runtime.main")
+    command = (str(python), str(ROOT / "emulation" / "localstack" / "start.py"))
     port = ports["localstack"]
     return Service("localstack", command, _clean_environment() | env, port=port)
 
