@@ -132,8 +132,8 @@ class MemoryAnswers:
         for file_id, answer in answers.items():
             before = self._answers.get(file_id)
             is_same = before is None or before.fingerprint == answer.fingerprint
-            is_open = before is None or before.state == "rejected"
-            if is_open or (is_same and answer.state != "accepted"):
+            is_open = is_same or (before is not None and before.state == "rejected")
+            if before is None or (is_open and answer.state != "accepted"):
                 self._answers[file_id] = answer
 
 

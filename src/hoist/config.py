@@ -51,7 +51,7 @@ class Settings:
         if required:
             raise SystemExit(
                 f"missing setting: {_names(required)}; "
-                "`make status` prints them all with: python -m emulation.native status -o env"
+                'the local stack\'s are set by: eval "$(make status O=env)"'
             )
         for name, value in given.items():
             if name.endswith("_seconds") and not value.isdigit():

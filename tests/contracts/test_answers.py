@@ -49,6 +49,14 @@ def test_another_announcement_never_replaces_the_first(answers, file, first, sta
     assert answers.get_many([file]) == {file: first}
 
 
+@pytest.mark.parametrize("state", ["ready", "rejected"])
+def test_a_refusal_gives_way_to_whatever_the_handler_says_next(answers, file, state):
+    answers.put_many({file: REJECTED})
+    later = Answer("auth0|ada", "print-2", state)
+    answers.put_many({file: later})
+    assert answers.get_many([file]) == {file: later}
+
+
 def test_without_redis_nothing_is_remembered_and_nothing_fails(absent_redis, guard):
     answers = redis_state.RedisAnswers(absent_redis, guard)
     answers.put_many({"f": READY})

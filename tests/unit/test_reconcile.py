@@ -81,6 +81,12 @@ def test_a_file_whose_object_is_gone_is_marked_missing(world):
     assert kinds(world) == []
 
 
+def test_an_object_that_was_replaced_is_told(world):
+    this_file = world.stores("m-1", size=12)
+    world.storage.stored[s3_key(this_file)] = StoredObject(13, "e", world.clock())
+    assert kinds(world) == ["object_differs"]
+
+
 def test_open_parts_that_no_row_knows_are_aborted(world):
     this_file = world.ask("big", size=101 * MIB, principal=GRACE)
     world.settles()

@@ -175,6 +175,7 @@ class World:
 
     def ask(self, message_id="m-1", name="a.txt", size=12, principal=ADA, **more):
         """Put a request on its lane; returns the file's id. Raises what ingest refuses."""
+        self.clock.advance(seconds=0.001)  # no two requests are made at once
         file = FileDescription(name=name, size=size, content_type="text/plain", **more)
         request = UploadRequest(message_id=message_id, file=file)
         [outcome] = self.ingest(principal, [request], "c-1", TRACE)

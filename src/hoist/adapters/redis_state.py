@@ -24,15 +24,14 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
 return 1
 """
-# The handler's answers replace those of the same announcement, "accepted" only a refusal.
+# "accepted" never replaces anything: it may come late. The handler's answers replace those of the
+# same announcement, and refusals of any.
 PUT_ANSWER = """
 local before = redis.call('GET', KEYS[1])
 if before then
+  if ARGV[3] == 'accepted' then return 0 end
   before = cjson.decode(before)
-  if before.state ~= 'rejected' then
-    if ARGV[3] == 'accepted' then return 0 end
-    if before.fingerprint ~= ARGV[4] then return 0 end
-  end
+  if before.state ~= 'rejected' and before.fingerprint ~= ARGV[4] then return 0 end
 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 return 1

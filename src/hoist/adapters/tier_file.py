@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from pathlib import Path
 
 from hoist.domain.policy import Policy
@@ -34,6 +35,15 @@ class TierFile:
             finally:
                 self._lock.release()
         return self._policy
+
+    def watch(self) -> None:
+        """Look every second from now on, used or not: so that all processes judge alike."""
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(LOOK_MS / 1000)
+            self()
 
     def _look(self) -> None:
         """A file that makes no sense changes nothing: the tiers before it stay in force."""

@@ -102,8 +102,9 @@ class UploadCancelled(Rejected):
 class NotInParts(Rejected):
     code, status = "not_in_parts", 409
 
-    def __init__(self, state: str) -> None:
-        super().__init__(f"no parts are expected: the upload is {state}")
+    def __init__(self, state: str, has_parts: bool = True) -> None:
+        why = f"the upload is {state}" if has_parts else "the file goes in one PUT"
+        super().__init__(f"no parts are expected: {why}")
         self.state = state
 
     def details(self) -> dict[str, Any]:

@@ -124,7 +124,7 @@ class RenewFrame(_FromClient):
 
 class ResumeFrame(_FromClient):
     action: Literal["resume"]
-    since: int = Field(ge=0, description="The highest n seen; 0 for everything still kept")
+    since: int = Field(ge=0, lt=2**63, description="The highest n seen; 0 for all that is kept")
     message_id: MessageId | None = None
 
 

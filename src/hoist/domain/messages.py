@@ -182,4 +182,6 @@ def explain(error: ValidationError) -> tuple[str, str | None]:
     first = error.errors(include_url=False, include_input=False)[0]
     field = ".".join(str(part) for part in first["loc"])
     message = re.sub(r"^Value error, ", "", first["msg"])
+    if first["type"] == "string_pattern_mismatch":
+        message = "is not of the form that the documentation gives"
     return (f"{field}: {message}" if field else message), field or None

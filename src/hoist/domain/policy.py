@@ -18,6 +18,7 @@ from hoist.domain.model import FileFacts
 BASIC, PREMIUM = "basic", "premium"
 NAME_BYTES_MAX = FOLDER_BYTES_MAX = 1024
 MIB = 1024**2
+MEDIA_TYPE = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}(; ?[\w-]+=[\w.+-]+)*", re.ASCII)
 # S3 takes at most 5 GiB in one PUT, and 48.8 TiB (5 TiB until 2025) in parts of 5 MiB or more.
 SINGLE_PUT_BYTES_MAX, FILE_BYTES_MAX = 5 * 1024**3, 5 * 1024**4
 # At most 1,000 parts: one page of ListParts tells them all. 10,000 is S3's own limit.
@@ -27,9 +28,7 @@ PART_BYTES_MIN, PARTS_MAX = 8 * MIB, 1000
 class Tier(BaseModel):
     """What one role may do; the lane is the ingest topic it waits in. Sizes are in bytes."""
 
-    model_config = ConfigDict(
-        alias_generator=to_camel, frozen=True, extra="forbid", populate_by_name=True
-    )
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True, extra="forbid", strict=True)
 
     file_size_max: int = Field(gt=0, le=FILE_BYTES_MAX)
     concurrent_uploads: int = Field(gt=0, le=1000)
@@ -55,9 +54,19 @@ class Policy:
     def from_json(cls, text: str) -> Policy:
         """Raises ``ValueError`` with a readable reason when *text* is not a tier file."""
         try:
-            tiers = {name: Tier.model_validate(tier) for name, tier in json.loads(text).items()}
-        except (ValidationError, AttributeError, json.JSONDecodeError) as error:
-            raise ValueError(f"the tier file is wrong: {error}") from error
+            given = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"the tier file is no JSON: {error}") from error
+        if not isinstance(given, dict):
+            raise ValueError("the tier file is no JSON object with a member for each tier")
+        tiers: dict[str, Tier] = {}
+        for name, tier in given.items():
+            try:
+                tiers[name] = Tier.model_validate(tier)
+            except ValidationError as error:
+                first = error.errors(include_url=False, include_input=False)[0]
+                member = ".".join([name, *map(str, first["loc"])])
+                raise ValueError(f"the tier file is wrong: {member}: {first['msg']}") from error
         if missing := {BASIC, PREMIUM} - tiers.keys():
             raise ValueError(f"the tier file lacks: {', '.join(sorted(missing))}")
         return cls(tiers)
@@ -128,9 +137,9 @@ def check_file(file: FileFacts) -> None:
     if len(file.name.encode()) > NAME_BYTES_MAX:
         raise InvalidRequest(f"the name is over {NAME_BYTES_MAX} bytes of UTF-8", "file.name")
     check_folder(file.folder)
-    if file.size < 1:
-        raise InvalidRequest("size is in bytes and at least 1", "file.size")
-    if not re.fullmatch(r"[\w.+-]{1,100}/[\w.+-]{1,100}(; ?[\w-]+=[\w.+-]+)*", file.content_type):
+    if not 1 <= file.size < 2**63:
+        raise InvalidRequest("size is in bytes and at least 1: no empty files", "file.size")
+    if not MEDIA_TYPE.fullmatch(file.content_type):
         raise InvalidRequest(
             "contentType is not a media type such as text/plain", "file.contentType"
         )

@@ -34,7 +34,9 @@ def decode(raw: bytes | str) -> Any:
     except UnicodeError as error:
         raise Malformed("not JSON we accept: not valid UTF-8 text") from error
     except ValueError as error:
-        raise Malformed(f"not JSON we accept: {error}") from error
+        is_long = "int_max_str_digits" in str(error)
+        why = "a number has too many digits" if is_long else error
+        raise Malformed(f"not JSON we accept: {why}") from error
     if _deeper_than(data, DEPTH_MAX):
         raise Malformed("not JSON we accept: nested too deeply")
     return data

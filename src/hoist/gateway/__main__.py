@@ -65,7 +65,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         """In the worker, after the fork: clients must not be carried over it."""
         services = wiring.services()
-        services.policy()  # a tier file that makes no sense is told now, not at the first request
+        services.policy.watch()  # a tier file that makes no sense is told now
         threading.Thread(target=services.feed.run, args=(sessions.deliver,), daemon=True).start()
         return create_app(services, sessions)
 

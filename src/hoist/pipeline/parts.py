@@ -15,7 +15,7 @@ from hoist.domain.frames import WantedPart
 from hoist.domain.messages import METADATA_TOPIC
 from hoist.domain.model import FileRecord, Status
 from hoist.domain.ports import Clock, MessageLog, ObjectStore, PartStore
-from hoist.domain.volatile import Leases
+from hoist.domain.volatile import Answer, Leases
 from hoist.pipeline import events
 from hoist.pipeline.admission import LEASE_SECONDS
 from hoist.pipeline.finding import FindUpload
@@ -42,7 +42,7 @@ class SendParts:
 
         Raises ``NotFound``, ``NotInParts``, ``InvalidRequest`` or ``Unavailable``.
         """
-        record = self._expecting(user_id, file_id)
+        record = _expecting(self.find(user_id, file_id))
         for part in wanted:
             self._check(record, part)
         if longer := self.views.extended(record):
@@ -70,7 +70,7 @@ class SendParts:
         found = self.find(user_id, file_id)
         if isinstance(found, FileRecord) and found.status is Status.STORED:
             return
-        self.join(self._expecting(user_id, file_id))
+        self.join(_expecting(found))
 
     def join(self, record: FileRecord) -> None:
         """Make one object of *record*'s parts, if storage has all of them as announced."""
@@ -90,18 +90,18 @@ class SendParts:
         self.parts.join(record, [stored[number] for number in numbers])
         logger.info("parts joined", extra={"fileId": record.file_id, "parts": len(numbers)})
 
-    def _expecting(self, user_id: str, file_id: str) -> FileRecord:
-        found = self.find(user_id, file_id)
-        if not isinstance(found, FileRecord):
-            raise NotInParts(found.state)
-        if found.status is not Status.PENDING or not found.multipart:
-            state = STATES.get(found.status, found.status.value)
-            raise NotInParts(state if found.multipart else f"one PUT, and {state}")
-        return found
-
     def _check(self, record: FileRecord, part: WantedPart) -> None:
         if part.number > record.part_count:
             raise InvalidRequest(f"parts are 1 to {record.part_count}", "parts.number")
         if record.file.part_checksums != (part.checksum_sha256 is not None):
             wanted = "needs" if record.file.part_checksums else "was announced without"
             raise InvalidRequest(f"each part {wanted} its checksumSha256", "parts.checksumSha256")
+
+
+def _expecting(found: FileRecord | Answer) -> FileRecord:
+    """The upload, while storage waits for its parts. Raises ``NotInParts``."""
+    if not isinstance(found, FileRecord):
+        raise NotInParts(found.state)
+    if found.status is not Status.PENDING or not found.multipart:
+        raise NotInParts(STATES.get(found.status, found.status.value), bool(found.multipart))
+    return found

@@ -141,6 +141,15 @@ class Reconcile:
                     "mark it missing",
                     self._teller(row, event),
                 )
+            size = found[row.s3_key].size if row.s3_key in found else None
+            if row.status is Status.STORED and size not in (None, row.file.size):
+                yield Difference(
+                    "object_differs",
+                    row.file_id,
+                    f"recorded with {row.file.size} bytes, storage has {size}",
+                    "nothing: somebody wrote to the bucket behind the service's back",
+                    None,
+                )
             late_ms = now - row.settle_after_ms - self.grace_seconds * 1000
             if row.status is Status.PENDING and late_ms > 0:
                 yield Difference(

@@ -158,21 +158,18 @@ class GrantUploads:
         return self.topic_prefix + METADATA_TOPIC
 
     def _replies(self, item: Item[Envelope], record: FileRecord, *, is_new: bool) -> list[Event]:
-        """The URL; for a repeat whose bytes were judged already, the verdict too."""
+        """The URL; for a repeat whose bytes were judged already, the verdict."""
         if record.status is Status.REJECTED:
             refusal = events.stored_refusal(record)
             return [self._event("upload.rejected", item, record.file_id, error=refusal)]
         if record.status is Status.EXPIRED:
             return [self._event("upload.expired", item, record.file_id, detail=record.reason)]
-        replies: list[Event] = []
-        if record.status is not Status.STORED or not record.multipart:
-            way = self.views.way_to_send(record, is_new=is_new)
-            replies.append(self._event("upload.ready", item, record.file_id, **way))
-            self._log_grant(item, record)
         if record.status is Status.STORED:
             file = events.file_view(record)
-            replies.append(self._event("upload.stored", item, record.file_id, file=file))
-        return replies
+            return [self._event("upload.stored", item, record.file_id, file=file)]
+        way = self.views.way_to_send(record, is_new=is_new)
+        self._log_grant(item, record)
+        return [self._event("upload.ready", item, record.file_id, **way)]
 
     def _log_grant(self, item: Item[Envelope], record: FileRecord) -> None:
         telemetry.bind(item.trace_id)

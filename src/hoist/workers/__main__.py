@@ -34,7 +34,7 @@ def main() -> None:
         signal.signal(signal_number, lambda *_: stopping.set())
     telemetry.configure_logging(name, os.environ.get("HOIST_LOG_LEVEL", "INFO"))
     services = wiring.services()
-    services.policy()  # a tier file that makes no sense is told now, not at the first request
+    services.policy.watch()  # a tier file that makes no sense is told now
     if name in KAFKA:
         topic, group, handler = KAFKA[name]
         consumer = services.consumer(services.settings.topic_prefix + topic, group)
