@@ -52,7 +52,8 @@ workers.sqs_source         polls SQS for them
 adapters.aws               boto3 clients, and what their failures mean
 adapters.s3                objects
 adapters.s3_parts          uploads in parts, and what the bucket holds
-adapters.dynamodb          records
+adapters.dynamodb          records and accounts
+adapters.dynamodb_items    how rows look in the table
 adapters.kafka             the log
 adapters.redis_client      the client, and going on without it
 adapters.redis_state       list pages, answers

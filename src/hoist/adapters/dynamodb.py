@@ -3,31 +3,28 @@
 IAM      dynamodb:BatchGetItem, TransactWriteItems, PutItem, Query, Scan on the table and indexes
 Needs    the table and indexes of emulation/provision.py: userId + fileId, local index by-created,
          global indexes by-file and pending, both keys only
-Sparse   ``createdSort`` is there only while a record is listed, ``pendingShard`` only while pending
 Accounts are rows of the same table, so that a transaction can settle a file and its books
 """
 
 from __future__ import annotations
 
-import json
 import random
 import time
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from hoist.adapters import dynamodb_items as items
 from hoist.adapters.aws import temporary_failures
-from hoist.domain.account import Account, account_from_json, account_to_json
+from hoist.domain.account import Account
 from hoist.domain.errors import Unavailable
-from hoist.domain.model import FileRecord, Status, record_from_json, record_to_json
+from hoist.domain.model import FileRecord
 from hoist.domain.ports import Change, Key, Overdue, Page, Row
 
 BATCH_MAX = 100  # of BatchGetItem, and what a change may have
 TRANSACTION_ROWS = 25  # together: larger ones keep everybody else waiting for longer
 ATTEMPTS = 6
-SHARDS = 16
 LASTING = ("ValidationError", "ItemCollectionSizeLimitExceeded")  # no later attempt fits
 WHAT = "the metadata store"
 
@@ -38,17 +35,19 @@ class DynamoMetadata:
         self._table = table
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, FileRecord]:
-        rows = map(_row, self._get(keys))
+        rows = map(items.row, self._get(keys))
         return {(row.user_id, row.file_id): row for row in rows if isinstance(row, FileRecord)}
 
     def accounts(self, user_ids: Sequence[str]) -> dict[str, Account]:
-        rows = map(_row, self._get([(user_id, _account_id(user_id)) for user_id in user_ids]))
+        rows = map(
+            items.row, self._get([(user_id, items.account_id(user_id)) for user_id in user_ids])
+        )
         found = {row.user_id: row for row in rows if isinstance(row, Account)}
         return {user_id: found.get(user_id) or Account(user_id) for user_id in user_ids}
 
     def _get(self, keys: Sequence[Key]) -> Iterator[dict[str, Any]]:
         for part in _parts(list(dict.fromkeys(keys))):
-            wanted = [_key(key) for key in part]
+            wanted = [items.key(key) for key in part]
             for attempt in range(ATTEMPTS):
                 request = {self._table: {"Keys": wanted, "ConsistentRead": True}}
                 with temporary_failures(WHAT):
@@ -97,7 +96,7 @@ class DynamoMetadata:
             self._client.transact_write_items(TransactItems=[{"Put": put} for put in puts])
 
     def _conditional(self, row: Row) -> dict[str, Any]:
-        put: dict[str, Any] = {"TableName": self._table, "Item": _item(row)}
+        put: dict[str, Any] = {"TableName": self._table, "Item": items.item(row)}
         if row.version == 1:
             return put | {"ConditionExpression": "attribute_not_exists(fileId)"}
         return put | {
@@ -122,13 +121,13 @@ class DynamoMetadata:
                     Limit=limit + 1,
                     **start,
                 )
-            rows = map(_row, answer["Items"])
+            rows = map(items.row, answer["Items"])
             records += [row for row in rows if isinstance(row, FileRecord)]
             if "LastEvaluatedKey" not in answer:
                 break
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
         page = tuple(records[:limit])
-        return Page(page, _created_sort(page[-1]) if len(records) > limit else None)
+        return Page(page, items.created_sort(page[-1]) if len(records) > limit else None)
 
     def owners(self, file_ids: Sequence[str]) -> dict[str, str]:
         owners: dict[str, str] = {}
@@ -146,8 +145,8 @@ class DynamoMetadata:
         return owners
 
     def overdue(self, at_ms: int, *, limit: int) -> Overdue:
-        items: list[dict[str, Any]] = []
-        for shard in range(SHARDS):
+        found: list[dict[str, Any]] = []
+        for shard in range(items.SHARDS):
             with temporary_failures(WHAT):
                 answer = self._client.query(
                     TableName=self._table,
@@ -159,11 +158,11 @@ class DynamoMetadata:
                     },
                     Limit=limit,
                 )
-            items += answer["Items"]
-        items = sorted(items, key=lambda item: int(item["settleAfter"]["N"]))[:limit]
-        keys = [(item["userId"]["S"], item["fileId"]["S"]) for item in items]
-        users = tuple(user_id for user_id, name in keys if name == _account_id(user_id))
-        return Overdue(tuple(key for key in keys if key[1] != _account_id(key[0])), users)
+            found += answer["Items"]
+        found = sorted(found, key=lambda item: int(item["settleAfter"]["N"]))[:limit]
+        keys = [(item["userId"]["S"], item["fileId"]["S"]) for item in found]
+        users = tuple(user_id for user_id, name in keys if name == items.account_id(user_id))
+        return Overdue(tuple(key for key in keys if key[1] != items.account_id(key[0])), users)
 
     def scan(self) -> Iterator[Row]:
         """Every row; costs a read of the whole table."""
@@ -171,7 +170,7 @@ class DynamoMetadata:
         while True:
             with temporary_failures(WHAT):
                 answer = self._client.scan(TableName=self._table, ConsistentRead=True, **start)
-            yield from map(_row, answer["Items"])
+            yield from map(items.row, answer["Items"])
             if "LastEvaluatedKey" not in answer:
                 return
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
@@ -185,9 +184,9 @@ class DynamoMetadata:
             raise Unavailable(f"{WHAT} has no table {self._table} for us") from error
 
 
-def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for first in range(0, len(items), BATCH_MAX):
-        yield items[first : first + BATCH_MAX]
+def _parts(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for first in range(0, len(keys), BATCH_MAX):
+        yield keys[first : first + BATCH_MAX]
 
 
 def _transactions(changes: Sequence[Change]) -> Iterator[list[Change]]:
@@ -215,50 +214,3 @@ def _reasons(error: ClientError) -> list[str]:
     if any(reason in LASTING for reason in reasons):
         raise error
     return reasons
-
-
-def _key(key: Key) -> dict[str, Any]:
-    return {"userId": {"S": key[0]}, "fileId": {"S": key[1]}}
-
-
-def _created_sort(record: FileRecord) -> str:
-    return f"{record.created_at_ms:015d}#{record.file_id}"
-
-
-def _account_id(user_id: str) -> str:
-    """In the place of a file id: each user's own, so that no index has all accounts in one key."""
-    return f"account#{user_id}"
-
-
-def _shard(user_id: str) -> str:
-    """Spreads what is pending over the index: one key alone takes 1,000 writes a second."""
-    return str(zlib.crc32(user_id.encode()) % SHARDS)
-
-
-def _item(row: Row) -> dict[str, Any]:
-    """Keys and what indexes and conditions need as attributes; the row itself as one document.
-
-    One document keeps writing cheap and exact; nothing queries inside it.
-    """
-    version = {"version": {"N": str(row.version)}}
-    if isinstance(row, Account):
-        item = _key((row.user_id, _account_id(row.user_id))) | version
-        item["account"] = {"S": json.dumps(account_to_json(row))}
-        if row.settle_after_ms is not None:
-            item["settleAfter"] = {"N": str(row.settle_after_ms)}
-            item["pendingShard"] = {"S": _shard(row.user_id)}
-        return item
-    item = _key((row.user_id, row.file_id)) | version
-    item["settleAfter"] = {"N": str(row.settle_after_ms)}
-    item["record"] = {"S": json.dumps(record_to_json(row))}
-    if row.is_listed:
-        item["createdSort"] = {"S": _created_sort(row)}
-    if row.status is Status.PENDING:
-        item["pendingShard"] = {"S": _shard(row.user_id)}
-    return item
-
-
-def _row(item: dict[str, Any]) -> Row:
-    if "account" in item:
-        return account_from_json(json.loads(item["account"]["S"]))
-    return record_from_json(json.loads(item["record"]["S"]))

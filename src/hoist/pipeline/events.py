@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hoist.domain.errors import HoistError
-from hoist.domain.messages import Envelope, MetadataEvent, iso
-from hoist.domain.model import FileRecord
+from hoist.domain.messages import Envelope, FileStored, MetadataEvent, iso
+from hoist.domain.model import FileRecord, StoredObject
 from hoist.domain.ports import Message, SignedRequest
 from hoist.domain.volatile import Event
 from hoist.telemetry import trace_headers
@@ -22,6 +22,18 @@ def message(topic: str, content: Envelope | MetadataEvent, trace_id: str) -> Mes
     """*content* for *topic*, keyed by its user, with the trace in both forms as headers."""
     headers = [(name, value.encode()) for name, value in trace_headers(trace_id).items()]
     return Message(topic, content.user_id, content.to_json(), headers)
+
+
+def stored(record: FileRecord, found: StoredObject) -> FileStored:
+    """Storage's word about *record*, for whoever asked storage itself."""
+    return FileStored(
+        user_id=record.user_id,
+        file_id=record.file_id,
+        size=found.size,
+        etag=found.etag,
+        stored_at=found.stored_at_ms,
+        checksum_sha256=found.checksum_sha256,
+    )
 
 
 def event(

@@ -117,14 +117,7 @@ class Janitor:
         found = self.objects.head(record.s3_key) or self._joined(record)
         event: FileStored | FileExpired
         if found:
-            event = FileStored(
-                user_id=record.user_id,
-                file_id=record.file_id,
-                size=found.size,
-                etag=found.etag,
-                stored_at=found.stored_at_ms,
-                checksum_sha256=found.checksum_sha256,
-            )
+            event = events.stored(record, found)
         else:
             event = FileExpired(
                 user_id=record.user_id, file_id=record.file_id, at=record.settle_after_ms

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from hoist import telemetry
 from hoist.domain.account import Account
-from hoist.domain.messages import METADATA_TOPIC, FileMissing, FileStored, MetadataEvent
+from hoist.domain.messages import METADATA_TOPIC, FileMissing, MetadataEvent
 from hoist.domain.model import FileRecord, Status, file_id_of_key
 from hoist.domain.policy import Policy
 from hoist.domain.ports import (
@@ -197,14 +197,7 @@ class Reconcile:
         def record() -> None:
             found = self.objects.head(row.s3_key)
             if found:
-                event = FileStored(
-                    user_id=row.user_id,
-                    file_id=row.file_id,
-                    size=found.size,
-                    etag=found.etag,
-                    stored_at=found.stored_at_ms,
-                    checksum_sha256=found.checksum_sha256,
-                )
+                event = events.stored(row, found)
                 self._teller(row, event)()
 
         return record
