@@ -16,7 +16,9 @@ import pytest
 from emulation.native.stack import Stack
 from hoist import telemetry
 
-TEST_PORT_BASE = int(os.environ.get("TEST_PORT_BASE", "14500"))
+# Of several workers, each has ports of its own.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+TEST_PORT_BASE = int(os.environ.get("TEST_PORT_BASE", "14500")) + 1000 * WORKER
 
 
 @dataclass

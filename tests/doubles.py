@@ -12,10 +12,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from hoist.domain.account import Account
-from hoist.domain.model import FileRecord, Principal, Status
-from hoist.domain.ports import Change, Key, Message, Overdue, Page, Position, Row
-from hoist.domain.volatile import Answer, Connection, Event, LanePace, Progress, Taken
+from hoist.domain.account import Account, account_row_id
+from hoist.domain.listing import NEWEST_FIRST, Listing, sort_key
+from hoist.domain.model import FileRecord, Principal
+from hoist.domain.ports import Change, Key, Message, Overdue, Page, Position, Received, Row
+from hoist.domain.sharing import Share
+from hoist.domain.volatile import (
+    PAGES_KEPT,
+    Answer,
+    Connection,
+    Event,
+    KeptPage,
+    LanePace,
+    Progress,
+    Taken,
+)
 
 HOUR_MS = 3600 * 1000
 
@@ -34,91 +45,124 @@ class Clock:
 
 
 class MemoryMetadata:
+    """``kept`` is every row by its key."""
+
     def __init__(self) -> None:
-        self.records: dict[Key, FileRecord] = {}
-        self.books: dict[str, Account] = {}
+        self.kept: dict[Key, Row] = {}
+
+    @property
+    def records(self) -> dict[Key, FileRecord]:
+        return {key: row for key, row in self.kept.items() if isinstance(row, FileRecord)}
+
+    def rows(self, keys: Sequence[Key]) -> dict[Key, Row]:
+        return {key: self.kept[key] for key in keys if key in self.kept}
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, FileRecord]:
-        return {key: self.records[key] for key in keys if key in self.records}
+        return {k: row for k, row in self.rows(keys).items() if isinstance(row, FileRecord)}
 
     def accounts(self, user_ids: Sequence[str]) -> dict[str, Account]:
-        return {user_id: self.books.get(user_id, Account(user_id)) for user_id in user_ids}
+        found = {user_id: self.kept.get((user_id, account_row_id(user_id))) for user_id in user_ids}
+        return {
+            user_id: row if isinstance(row, Account) else Account(user_id)
+            for user_id, row in found.items()
+        }
+
+    def shares(self, user_id: str) -> list[Share]:
+        rows = [row for row in self.kept.values() if row.user_id == user_id]
+        return [row for row in rows if isinstance(row, Share)]
+
+    def count_download(self, share: Share) -> Share | None:
+        now = self.kept.get((share.user_id, share.row_id))
+        if not isinstance(now, Share) or now.is_revoked:
+            return None
+        if now.downloads_max is not None and now.downloads >= now.downloads_max:
+            return None
+        counted = replace(now, downloads=now.downloads + 1, version=now.version + 1)
+        self.kept[share.user_id, share.row_id] = counted
+        return counted
 
     def write(self, changes: Sequence[Change]) -> list[bool]:
         return [self._write(change) for change in changes]
 
     def _write(self, change: Change) -> bool:
-        if any(row.version != self._version(row) + 1 for row in change):
+        keys = {(row.user_id, row.row_id): row for row in change}
+        before = self.rows(list(keys))
+        if any(
+            row.version != (before[key].version if key in before else 0) + 1
+            for key, row in keys.items()
+        ):
             return False
-        for row in change:
-            if isinstance(row, Account):
-                self.books[row.user_id] = row
-            else:
-                self.records[row.user_id, row.file_id] = row
+        self.kept |= keys
         return True
 
-    def _version(self, row: Row) -> int:
-        if isinstance(row, Account):
-            return self.accounts([row.user_id])[row.user_id].version
-        before = self.records.get((row.user_id, row.file_id))
-        return before.version if before else 0
-
     def scan(self) -> Iterator[Row]:
-        yield from list(self.records.values())
-        yield from list(self.books.values())
+        yield from list(self.kept.values())
 
-    def list_by_user(self, user_id: str, *, limit: int, position: str | None = None) -> Page:
+    def list_by_user(
+        self,
+        user_id: str,
+        listing: Listing = NEWEST_FIRST,
+        *,
+        limit: int,
+        position: str | None = None,
+    ) -> Page:
         mine = {
-            f"{record.created_at_ms:015d}#{record.file_id}": record
+            key: replace(record, steps=())
             for record in self.records.values()
-            if record.user_id == user_id and record.is_listed
+            if record.user_id == user_id
+            and listing.matches(record)
+            and (key := sort_key(record, listing.order))
         }
-        order = [place for place in sorted(mine, reverse=True) if not position or place < position]
+        order = sorted(mine, reverse=listing.is_descending)
+        if position is not None:
+            is_down = listing.is_descending
+            order = [key for key in order if (key < position if is_down else key > position)]
         shown = order[:limit]
         return Page(
             tuple(mine[place] for place in shown), shown[-1] if len(order) > limit else None
         )
 
-    def owners(self, file_ids: Sequence[str]) -> dict[str, str]:
-        return {file_id: user_id for user_id, file_id in self.records if file_id in file_ids}
+    def owners(self, row_ids: Sequence[str]) -> dict[str, str]:
+        return {row_id: user_id for user_id, row_id in self.kept if row_id in row_ids}
 
     def overdue(self, at_ms: int, *, limit: int) -> Overdue:
-        due = [
-            record
-            for record in self.records.values()
-            if record.status is Status.PENDING and record.settle_after_ms <= at_ms
-        ]
-        due.sort(key=lambda record: record.settle_after_ms)
-        users = [
-            account.user_id
-            for account in self.books.values()
-            if account.settle_after_ms is not None and account.settle_after_ms <= at_ms
-        ]
-        return Overdue(
-            tuple((record.user_id, record.file_id) for record in due[:limit]), tuple(users)
-        )
+        due = [row for row in self.kept.values() if (row.due_at_ms or at_ms + 1) <= at_ms]
+        due = sorted(due, key=lambda row: row.due_at_ms or 0)[:limit]
+        files = [(row.user_id, row.row_id) for row in due if isinstance(row, FileRecord)]
+        return Overdue(tuple(files), tuple(row.user_id for row in due if isinstance(row, Account)))
 
 
 class MemoryCache:
     def __init__(self) -> None:
         self._generations: dict[str, str] = {}
-        self._pages: dict[tuple[str, str, str], bytes] = {}
+        self._pages: dict[str, dict[str, bytes]] = defaultdict(dict)  # by generation
 
     def generation(self, user_id: str) -> str | None:
         return self._generations.setdefault(user_id, secrets.token_hex(8))
 
     def get(self, user_id: str, generation: str, name: str) -> bytes | None:
-        return self._pages.get((user_id, generation, name))
+        return self._pages[user_id + generation].get(name)
 
     def put(self, user_id: str, generation: str, name: str, page: bytes) -> bool:
         if self._generations.get(user_id) != generation:
             return False
-        self._pages[user_id, generation, name] = page
+        kept = self._pages[user_id + generation]
+        if name not in kept and len(kept) >= PAGES_KEPT:
+            return False
+        kept[name] = page
         return True
 
     def invalidate(self, user_ids: Sequence[str]) -> None:
         for user_id in user_ids:
             self._generations[user_id] = secrets.token_hex(8)
+
+    def scan(self) -> Iterator[KeptPage]:
+        for user_id, generation in list(self._generations.items()):
+            for name, body in list(self._pages[user_id + generation].items()):
+                yield KeptPage(user_id, generation, name, body)
+
+    def again(self, page: KeptPage) -> KeptPage | None:
+        return next((one for one in self.scan() if replace(one, body=page.body) == page), None)
 
 
 class MemoryAnswers:
@@ -132,7 +176,7 @@ class MemoryAnswers:
         for file_id, answer in answers.items():
             before = self._answers.get(file_id)
             is_same = before is None or before.fingerprint == answer.fingerprint
-            is_open = is_same or (before is not None and before.state == "rejected")
+            is_open = is_same or (before is not None and before.state != "ready")
             if before is None or (is_open and answer.state != "accepted"):
                 self._answers[file_id] = answer
 
@@ -172,6 +216,15 @@ class MemoryLog:
 
     def of(self, topic: str) -> list[Message]:
         return [message for message in self.messages if message.topic == topic]
+
+    def since(self, topic: str, offset: int) -> Iterator[Sequence[Received]]:
+        """As ``TopicReader`` has it; every topic is there."""
+        records = [
+            Received(topic, 0, number, each.key.encode(), each.value, tuple(each.headers))
+            for number, each in enumerate(self.of(topic))
+        ]
+        if records[offset:]:
+            yield records[offset:]
 
 
 class MemoryConnections:
@@ -270,13 +323,19 @@ class MemoryLimiter:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._taken: dict[str, list[int]] = {}
+        self._taken: dict[tuple[str, int], list[int]] = {}
 
     def take(self, user_id: str, count: int, *, per_minute: int) -> Taken:
-        now = self._clock()
-        recent = [at for at in self._taken.get(user_id, []) if at > now - 60_000]
-        granted = min(count, max(0, per_minute - len(recent)))
-        self._taken[user_id] = recent + [now] * granted
+        return self._take(user_id, count, per_minute, HOUR_MS // 60)
+
+    def take_hourly(self, user_id: str, count: int, *, per_hour: int) -> Taken:
+        return self._take(user_id, count, per_hour, HOUR_MS)
+
+    def _take(self, user_id: str, count: int, limit: int, within_ms: int) -> Taken:
+        now, key = self._clock(), (user_id, within_ms)
+        recent = [at for at in self._taken.get(key, []) if at > now - within_ms]
+        granted = min(count, max(0, limit - len(recent)))
+        self._taken[key] = recent + [now] * granted
         if granted == count:
             return Taken(granted)
-        return Taken(granted, max(1, -(-(self._taken[user_id][0] + 60_000 - now) // 1000)))
+        return Taken(granted, max(1, -(-(self._taken[key][0] + within_ms - now) // 1000)))

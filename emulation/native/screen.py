@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -41,15 +43,24 @@ def table(rows: list[dict[str, Any]]) -> None:
     Console().print(grid)
 
 
+def store_words(settings: Mapping[str, str]) -> str:
+    """Where it is; a password is for ``make status O=env`` to tell."""
+    if endpoint := settings.get("AWS_ENDPOINT_URL_DYNAMODB"):
+        return f"DynamoDB at {endpoint}"
+    return re.sub(r":[^/@]+@", "@", settings["HOIST_STORE"])
+
+
 def welcome(stack: Stack, *, is_new: bool) -> None:
     settings = stack.settings()
     gateways = settings["HOIST_URL"].split(",")
     grid = Table(box=None, show_header=False, padding=(0, 2))
     grid.add_row("gateways", "  ".join(gateways))
     grid.add_row("API docs", f"{gateways[0]}/docs")
+    admin = f"http://127.0.0.1:{stack.ports['admin']}"
+    grid.add_row("admin API", f"{admin}/docs  (root/root)")
     grid.add_row("issuer", settings["HOIST_ISSUER"])
     grid.add_row("S3, SQS", settings["AWS_ENDPOINT_URL"] + "  (LocalStack: on all interfaces)")
-    grid.add_row("DynamoDB", settings["AWS_ENDPOINT_URL_DYNAMODB"])
+    grid.add_row("store", store_words(settings))
     grid.add_row(
         "Kafka, Redis", f"{settings['HOIST_KAFKA_BOOTSTRAP']}  {settings['HOIST_REDIS_URL']}"
     )

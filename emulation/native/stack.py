@@ -10,18 +10,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from emulation.native import reaper
-from emulation.native.ports import Ports, settings
+from emulation.faults.client import Faults
+from emulation.native import engines, reaper
+from emulation.native.ports import OVERRIDES, STORE_DEFAULT, Ports, settings
 from emulation.native.preflight import check, check_directory
 from emulation.native.services import ROOT
 
+CLEANED = ("kafka", "postgres", "sqlite", "localstack", "redis", "logs", "crash-at", "skew")
 UP_SECONDS_MAX, DOWN_SECONDS_MAX = 180.0, 20.0
 
 
@@ -30,13 +32,39 @@ class StackFailed(Exception):
 
 
 class Stack:
-    def __init__(self, port_base: int, directory: Path) -> None:
-        self.ports = Ports(port_base)
+    """With *faulty*, everybody goes through proxies, which ``faults()`` makes misbehave.
+
+    Our own processes can be made to crash then and, with *skewable*, to tell the wrong time.
+    *overrides* are settings that each of them gets in the place of the usual ones.
+    """
+
+    def __init__(
+        self,
+        port_base: int,
+        directory: Path,
+        store: str = STORE_DEFAULT,
+        *,
+        faulty: bool = False,
+        skewable: bool = False,
+        overrides: Mapping[str, str] | None = None,
+    ) -> None:
+        if skewable and not faulty:
+            raise ValueError("only a faulty stack is skewable")
+        self.ports = Ports(port_base, store, faulty)
+        self.is_skewable = skewable
         self.directory = Path(directory).resolve()
+        self._overrides = dict(overrides or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     def settings(self) -> dict[str, str]:
         return settings(self.ports, self.directory)
+
+    def direct(self) -> dict[str, str]:
+        """Settings of who must not be hit by any fault: who looks what came of it all."""
+        return settings(self.ports.direct, self.directory)
+
+    def faults(self) -> Faults:
+        return Faults(f"http://127.0.0.1:{self.ports['faults']}", self.directory)
 
     def up(self, tell: Callable[[dict[str, Any]], None] = lambda service: None) -> bool:
         """Start everything and return once it works; False when it ran already.
@@ -81,18 +109,24 @@ class Stack:
     def is_running(self) -> bool:
         return self._supervisor() is not None
 
-    def running_base(self) -> int | None:
-        """The port base of what runs in this directory."""
-        return self._told().get("portBase") if self.is_running() else None
+    def running_ports(self) -> Ports | None:
+        """Where what runs in this directory listens; None also while it has not told yet."""
+        told = self._told() if self.is_running() else {}
+        return _ports(told) if told else None
 
     def _start(self) -> None:
         """Start the supervisor, and return once it tells its state."""
         self._sweep()
-        check(self.ports, self.directory)
+        check(self.ports, self.directory, is_skewable=self.is_skewable)
+        if self.ports.store == "postgres":
+            engines.install(["postgres"])
         self._clean()
         with (self.directory / "logs" / "supervisor.log").open("wb") as log:
             environment = os.environ | {
                 "STACK_PORT_BASE": str(self.ports.base),
+                "STACK_STORE": self.ports.store,
+                "STACK_FAULTY": "yes" if self.ports.is_faulty else "",
+                "STACK_SKEWABLE": "yes" if self.is_skewable else "",
                 "STACK_DIR": str(self.directory),
             }
             self._process = subprocess.Popen(
@@ -112,9 +146,12 @@ class Stack:
     def _wait_ready(self, tell: Callable[[dict[str, Any]], None]) -> None:
         deadline = time.monotonic() + UP_SECONDS_MAX
         told: set[str] = set()
-        base = self._told().get("portBase", self.ports.base)
-        if base != self.ports.base:
-            raise StackFailed(f"it runs already, with PORT_BASE={base}")
+        state = self._told()
+        running = _ports(state) if state else self.ports
+        if running != self.ports:
+            where = f"PORT_BASE={running.base} STORE={running.store}"
+            where += ", faulty" if running.is_faulty else ""
+            raise StackFailed(f"it runs already, with {where}")
         while time.monotonic() < deadline:
             is_running = self.is_running()
             state = self._told()
@@ -147,10 +184,11 @@ class Stack:
 
     def _clean(self) -> None:
         """A start is a fresh start: the engines keep nothing from the time before."""
-        for name in ("kafka", "localstack", "redis", "logs"):
+        for name in CLEANED:
             shutil.rmtree(self.directory / name, ignore_errors=True)
         (self.directory / "status.json").unlink(missing_ok=True)
         (self.directory / "logs").mkdir(parents=True)
+        (self.directory / OVERRIDES).write_text(json.dumps(self._overrides))
         shutil.copy2(ROOT / "src" / "hoist" / "tiers.json", self.directory)
 
     def _sweep(self) -> bool:
@@ -184,6 +222,11 @@ class Stack:
         except FileNotFoundError:
             pass
         return None
+
+
+def _ports(told: dict[str, Any]) -> Ports:
+    """Where what told this listens."""
+    return Ports(told["portBase"], told["store"], told["isFaulty"])
 
 
 def _send(pid: int, number: int) -> None:

@@ -20,7 +20,7 @@ from typing import IO, Any
 from emulation import provision
 from emulation.native import probes, reaper
 from emulation.native.ports import Ports, settings
-from emulation.native.services import ENGINES, ROOT, Service, table
+from emulation.native.services import ROOT, Service, table
 
 START_SECONDS_MAX = 60.0
 BACKOFF_SECONDS = (0.5, 15.0)
@@ -28,10 +28,12 @@ LOG_TAIL_LINES = 20
 
 
 class Supervisor:
-    def __init__(self, ports: Ports, directory: Path) -> None:
+    def __init__(self, ports: Ports, directory: Path, *, is_skewable: bool = False) -> None:
         self.directory = directory
-        self.settings = settings(ports, directory)
-        self.services = {service.name: service for service in table(ports, directory)}
+        # Past the proxies: a fault that is on must not look like a service that does not work.
+        self.settings = settings(ports.direct, directory)
+        services = table(ports, directory, is_skewable=is_skewable)
+        self.services = {service.name: service for service in services}
         self.stopping = threading.Event()
         self.provisioned = threading.Event()
         self._lock = threading.RLock()
@@ -42,7 +44,7 @@ class Supervisor:
         }
         self._failure: str | None = None
         self._losses = 0  # how often an engine ended, and may have forgotten what was provisioned
-        self.port_base = ports.base
+        self.ports = ports
         (directory / "logs").mkdir(parents=True, exist_ok=True)
         self._reaper = reaper.Reaper()
 
@@ -69,9 +71,10 @@ class Supervisor:
     def _provision(self) -> None:
         """Once every engine works; and again whenever one of them lost its memory."""
         failing_since = None
+        engines = [name for name, service in self.services.items() if service.is_engine]
         while not self.stopping.is_set():
             losses = self._losses
-            if self.provisioned.is_set() or not all(self._is_ready(name) for name in ENGINES):
+            if self.provisioned.is_set() or not all(self._is_ready(name) for name in engines):
                 self.stopping.wait(0.05)
                 continue
             try:
@@ -80,7 +83,7 @@ class Supervisor:
                 # An engine that has just died is called ready for a moment yet.
                 failing_since = failing_since or time.monotonic()
                 if time.monotonic() - failing_since > START_SECONDS_MAX:
-                    self._fail(f"could not create bucket, table and topics: {error!r}")
+                    self._fail(f"could not create bucket, store and topics: {error!r}")
                 self.stopping.wait(0.5)
                 continue
             failing_since = None
@@ -112,7 +115,8 @@ class Supervisor:
                     self._losses += 1
                     self.provisioned.clear()
             lived = time.monotonic() - began
-            backoff = BACKOFF_SECONDS[0] if lived > 30 else min(backoff * 2, BACKOFF_SECONDS[1])
+            is_new_trouble = lived > 30 or self.ports.is_faulty  # there they die on purpose
+            backoff = BACKOFF_SECONDS[0] if is_new_trouble else min(backoff * 2, BACKOFF_SECONDS[1])
             restarts = self._state[service.name]["restarts"] + 1
             self._tell(service, state="restarting", pid=None, lastExit=code, restarts=restarts)
             self._forget(process)
@@ -163,10 +167,10 @@ class Supervisor:
             try:
                 text = self.log_of(service.name).read_bytes()[self._state[service.name]["mark"] :]
                 fresh.write_bytes(text)
-                probe(self.settings | dict(service.env), fresh)
+                probe(dict(service.env) | self.settings, fresh)
             except Exception as error:
                 self._state[service.name]["problem"] = repr(error)
-                if time.monotonic() - began > START_SECONDS_MAX:
+                if time.monotonic() - began > START_SECONDS_MAX and not self._is_excused(service):
                     reaper.stop({process.pid})
                     return False
                 self.stopping.wait(0.1)
@@ -180,6 +184,10 @@ class Supervisor:
             problem = f"it ended with exit code {process.returncode}"
             self._state[service.name]["problem"] = problem
         return False
+
+    def _is_excused(self, service: Service) -> bool:
+        """What comes back in the middle of faults is ready when they let it be."""
+        return self.ports.is_faulty and self._state[service.name]["restarts"] > 0
 
     def _is_ready(self, name: str) -> bool:
         return bool(self._state[name]["state"] == "ready")
@@ -217,7 +225,9 @@ class Supervisor:
         with self._lock:
             told = {
                 "pid": os.getpid(),
-                "portBase": self.port_base,
+                "portBase": self.ports.base,
+                "store": self.ports.store,
+                "isFaulty": self.ports.is_faulty,
                 "failure": self._failure,
                 "isProvisioned": self.provisioned.is_set(),
                 "services": list(self._state.values()),

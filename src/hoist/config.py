@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
+
+STORE = re.compile(r"dynamodb://[\w.-]{3,255}|sqlite:///(?!:).+|postgresql://[^/]+/[^/]+")
+
+
+STORE_FORMS = "dynamodb://TABLE, sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +21,7 @@ class Settings:
     kafka_bootstrap: str
     redis_url: str
     bucket: str
-    table: str
+    store: str  # dynamodb://table, sqlite:///path or postgresql://user:password@host:port/database
     bucket_events_queue: str
     issuer: str
     audience: str
@@ -29,16 +35,20 @@ class Settings:
     listen: str = "127.0.0.1:4500"
     gateway_id: str = socket.gethostname()
     gateway_url: str = "http://127.0.0.1:4500"
+    public_url: str = ""  # what links begin with; empty: as the request that made them came
     janitor_seconds: int = 15
     grace_seconds: int = 30  # after a URL's end, before the janitor looks
     socket_idle_seconds: int = 600  # without a frame, before a socket is closed
     socket_age_seconds: int = 7200  # before a socket is closed, whatever it does
+    metrics_listen: str = "127.0.0.1:4504"  # /metrics of the metrics worker
+    metrics_seconds: int = 10  # between two looks at the lag
+    metrics_namespace: str = "Hoist"  # of the numbers that MSK has as well; empty: no CloudWatch
     log_level: str = "INFO"
     url: str = ""  # for clients only: the gateways, comma separated
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
-        """Raises ``SystemExit`` naming what is unknown, missing or not a number."""
+        """Raises ``SystemExit`` naming what is unknown, missing or makes no sense."""
         given = {
             name.removeprefix("HOIST_").lower(): value
             for name, value in environ.items()
@@ -56,6 +66,9 @@ class Settings:
         for name, value in given.items():
             if name.endswith("_seconds") and not value.isdigit():
                 raise SystemExit(f"{_names([name])} is a whole number of seconds")
+        if not STORE.fullmatch(given["store"]):
+            # It is not repeated: a password may be in it.
+            raise SystemExit(f"HOIST_STORE is {STORE_FORMS}")
         typed: dict[str, Any] = {
             n: int(v) if n.endswith("_seconds") else v for n, v in given.items()
         }

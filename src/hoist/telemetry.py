@@ -6,6 +6,7 @@ The trace id is an X-Ray one (epoch seconds first), so that both forms name the 
 from __future__ import annotations
 
 import logging
+import os
 import re
 import secrets
 import sys
@@ -14,11 +15,21 @@ from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_latest
 from pythonjsonlogger.json import JsonFormatter
 
+METRICS_TYPE = CONTENT_TYPE_LATEST
 TRACEPARENT, XRAY = "traceparent", "X-Amzn-Trace-Id"
 _W3C = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _XRAY = re.compile(r"Root=1-([0-9a-f]{8})-([0-9a-f]{24})(?:;Parent=([0-9a-f]{16}))?")
+cache_lookups = Counter(
+    "hoist_list_cache_lookups",
+    "First pages of lists: hit; miss, read by this request; shared, read by another one just then; "
+    "away, without a cache",
+    ["result"],
+)
+open_sockets = Gauge("hoist_open_sockets", "WebSockets that this gateway holds")
+_service = ""
 _current: ContextVar[str | None] = ContextVar("trace_id", default=None)
 
 
@@ -48,6 +59,16 @@ def trace_of(headers: Mapping[str, str] | Iterable[tuple[str, bytes | str]]) -> 
     return None
 
 
+def metrics() -> bytes:
+    """This process's counters, in Prometheus' text format."""
+    return generate_latest()
+
+
+def worker() -> str:
+    """The process that this is, as a file's timeline names it."""
+    return f"{_service or os.environ.get('AWS_LAMBDA_FUNCTION_NAME', 'hoist')}/{os.getpid()}"
+
+
 def bind(trace_id: str | None) -> None:
     """Let every log line of this thread, until the next call, carry *trace_id*."""
     _current.set(trace_id)
@@ -55,6 +76,8 @@ def bind(trace_id: str | None) -> None:
 
 def configure_logging(service: str, level: str = "INFO") -> None:
     """JSON lines on stderr: time, level, service, message, traceId and what the caller adds."""
+    global _service
+    _service = service
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Line(service))
     root = logging.getLogger()

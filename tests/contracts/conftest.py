@@ -7,10 +7,8 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
-from emulation import provision
 from hoist.adapters import (
     aws,
-    dynamodb,
     kafka,
     rate_limits,
     redis_client,
@@ -22,6 +20,23 @@ from hoist.adapters import (
 )
 from hoist.adapters.redis_registry import RedisConnections, RedisTickets
 from hoist.domain.model import FileFacts, FileRecord, Status, file_id
+from tests.contracts.stores import (  # noqa: F401
+    dynamodb_client,
+    dynamodb_many,
+    dynamodb_store,
+    empty_postgres,
+    empty_sqlite,
+    fresh_postgres,
+    fresh_sqlite,
+    memory_store,
+    ministack_store,
+    postgres_many,
+    postgres_server,
+    postgres_store,
+    sqlite_many,
+    sqlite_store,
+    table,
+)
 from tests.doubles import (
     Clock,
     MemoryAnswers,
@@ -33,7 +48,6 @@ from tests.doubles import (
     MemoryLeases,
     MemoryLimiter,
     MemoryLog,
-    MemoryMetadata,
     MemoryTickets,
 )
 
@@ -82,28 +96,6 @@ def as_process(engines):
         boto3.setup_default_session()
         yield engines.settings
     boto3.setup_default_session()
-
-
-@pytest.fixture(scope="session")
-def table(as_process):
-    name = f"contracts-{secrets.token_hex(4)}"
-    provision.create_table(as_process, name)
-    return name
-
-
-@pytest.fixture(scope="session")
-def dynamodb_client(as_process):
-    return aws.client("dynamodb")
-
-
-@pytest.fixture
-def memory_store():
-    return MemoryMetadata()
-
-
-@pytest.fixture
-def dynamodb_store(dynamodb_client, table):
-    return dynamodb.DynamoMetadata(dynamodb_client, table)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """Answers: the first announcement wins, and a handler's answer replaces "accepted"."""
 
+import json
 import secrets
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -41,17 +42,24 @@ def test_the_handlers_answer_replaces_accepted_and_never_the_other_way(answers, 
     assert answers.get_many([file]) == {file: final}
 
 
-@pytest.mark.parametrize("first", [ACCEPTED, READY], ids=["accepted", "ready"])
 @pytest.mark.parametrize("state", ["accepted", "ready", "rejected"])
-def test_another_announcement_never_replaces_the_first(answers, file, first, state):
-    answers.put_many({file: first})
+def test_another_announcement_never_replaces_a_grant(answers, file, state):
+    answers.put_many({file: READY})
     answers.put_many({file: Answer("auth0|ada", "print-2", state)})
+    assert answers.get_many([file]) == {file: READY}
+
+
+@pytest.mark.parametrize("first", [ACCEPTED, REJECTED], ids=["accepted", "rejected"])
+def test_another_announcement_that_is_only_accepted_replaces_nothing(answers, file, first):
+    answers.put_many({file: first})
+    answers.put_many({file: Answer("auth0|ada", "print-2", "accepted")})
     assert answers.get_many([file]) == {file: first}
 
 
+@pytest.mark.parametrize("first", [ACCEPTED, REJECTED], ids=["accepted", "rejected"])
 @pytest.mark.parametrize("state", ["ready", "rejected"])
-def test_a_refusal_gives_way_to_whatever_the_handler_says_next(answers, file, state):
-    answers.put_many({file: REJECTED})
+def test_what_is_no_grant_gives_way_to_whatever_the_handler_says_next(answers, file, first, state):
+    answers.put_many({file: first})
     later = Answer("auth0|ada", "print-2", state)
     answers.put_many({file: later})
     assert answers.get_many([file]) == {file: later}
@@ -61,3 +69,11 @@ def test_without_redis_nothing_is_remembered_and_nothing_fails(absent_redis, gua
     answers = redis_state.RedisAnswers(absent_redis, guard)
     answers.put_many({"f": READY})
     assert answers.get_many(["f"]) == {}
+
+
+def test_a_newer_releases_answer_is_read_without_what_is_unknown(redis, redis_answers, file):
+    kept = json.dumps({**asdict(READY), "later": {"n": 1}})
+    redis.set(f"hoist:answer:{file}", kept, ex=60)
+    assert redis_answers.get_many([file]) == {file: READY}
+    redis_answers.put_many({file: replace(READY, message_id="m-1")})
+    assert redis_answers.get_many([file])[file].message_id == "m-1"

@@ -1,7 +1,8 @@
 """Connections: who is connected where, until they leave or their time is over."""
 
+import json
 import secrets
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -81,3 +82,11 @@ def test_without_redis_nobody_is_connected_and_nothing_fails(absent_redis, guard
     connections.remove(socket)
     assert connections.find(socket.connection_id) is None
     assert connections.of_user(socket.user_id) == []
+
+
+def test_a_newer_releases_socket_is_found_as_any_other(redis, redis_connections, socket):
+    kept = json.dumps({**asdict(socket), "later": [1]})
+    redis.set(f"hoist:connection:{socket.connection_id}", kept, ex=60)
+    redis.hset(f"hoist:{{{socket.user_id}}}:connections", socket.connection_id, kept)
+    assert redis_connections.find(socket.connection_id) == socket
+    assert redis_connections.of_user(socket.user_id) == [socket]

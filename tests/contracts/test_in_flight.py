@@ -88,6 +88,14 @@ def test_no_more_than_the_rate_is_granted_within_a_minute(limiter, user, first, 
     assert limiter.take(user + "0", 10, per_minute=10) == Taken(10)
 
 
+def test_hours_are_counted_apart_from_minutes(limiter, user):
+    assert limiter.take(user, 10, per_minute=10) == Taken(10)
+    assert limiter.take_hourly(user, 10, per_hour=12) == Taken(10)
+    taken = limiter.take_hourly(user, 3, per_hour=12)
+    assert taken.granted == 2
+    assert 1 <= taken.retry_after_seconds <= 3600
+
+
 def test_without_redis_nothing_fails_and_the_rate_still_holds(absent_redis, guard, clock, user):
     leases = redis_uploads.RedisLeases(absent_redis, guard, clock)
     leases.hold({user: {"f-1": clock() + 1000}})

@@ -6,7 +6,7 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from hoist.adapters import kafka
-from hoist.domain.errors import Unavailable
+from hoist.domain.errors import Malformed, Unavailable
 from hoist.domain.ports import Message
 
 
@@ -62,12 +62,16 @@ def test_a_topic_that_is_not_there_is_unavailable_and_the_others_go_on(bootstrap
     log.close()
 
 
-def test_a_message_no_broker_takes_does_not_cost_the_others_their_producer(kafka_log, topic):
+@pytest.mark.parametrize("size", [1_000_001, 1_500_000, 3_000_000])
+def test_a_message_no_broker_takes_is_no_outage_and_costs_nobody_the_producer(
+    kafka_log, topic, size
+):
     kafka_log.ready(topic)
     producer = kafka_log._producer
-    with pytest.raises(Unavailable):
-        kafka_log.append([Message(topic, "ada", b"x" * 3_000_000)])
+    with pytest.raises(Malformed, match="too large"):
+        kafka_log.append([Message(topic, "ada", b"x" * size)])
     assert kafka_log._producer is producer
+    assert kafka_log.append([Message(topic, "ada", b"x" * 999_990)])
     assert kafka_log.append([Message(topic, "ada", b"1")])
 
 

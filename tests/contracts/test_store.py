@@ -8,10 +8,11 @@ import pytest
 from hoist.adapters import aws, dynamodb
 from hoist.domain.account import Account
 from hoist.domain.errors import Unavailable
-from hoist.domain.model import FileFacts, Multipart, Status, StoredObject, Visibility
+from hoist.domain.model import FileFacts, Multipart, Status, Step, StoredObject, Visibility
+from hoist.domain.sharing import Download, Downloads, Share, new_share_id
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", "sqlite", "postgres", "dynamodb", "ministack"])
 def store(request):
     return request.getfixturevalue(f"{request.param}_store")
 
@@ -43,6 +44,11 @@ def test_every_member_comes_back_as_it_was_written(store, record):
         reason="why",
         trace={"traceparent": "00-1-2-01"},
         multipart=Multipart("id", 8 * 1024**2),
+        revision=2,
+        changes=("c-1", "c-2"),
+        announced="fingerprint",
+        purge_after_ms=None,
+        steps=(Step("file.stored", 7, "hoist.metadata", 1, 2, "bucket/1", "metadata/2", "trace"),),
     )
     poor = record("poor")
     assert write(store, [rich, poor]) == [True, True]
@@ -127,7 +133,7 @@ def test_someone_without_files_has_an_empty_page(store, user):
 def test_a_file_that_arrived_appears_when_claimed_and_goes_when_deleted(store, record):
     row = record("m", status=Status.ARRIVED)
     shown = []
-    for version, status in enumerate([Status.ARRIVED, Status.STORED, Status.DELETED], start=1):
+    for version, status in enumerate([Status.ARRIVED, Status.STORED, Status.PURGED], start=1):
         write(store, [replace(row, status=status, version=version)])
         shown.append(len(store.list_by_user(row.user_id, limit=5).records))
     assert shown == [0, 1, 0]
@@ -184,13 +190,76 @@ def test_an_account_is_no_file_and_its_old_reservations_are_due(store, record, u
     account = replace(Account(user).reserve("f-1", 10, 5000), version=1)
     store.write([(account, record("m", settle_after_ms=10**13))])
     assert len(store.list_by_user(user, limit=5).records) == 1
-    due_ms = account.settle_after_ms
+    due_ms = account.due_at_ms
     assert user not in store.overdue(due_ms - 1, limit=10).users
     due = store.overdue(due_ms, limit=10)
     assert user in due.users
     assert not due.files
     store.write([(replace(account.release("f-1"), version=2),)])
     assert user not in store.overdue(due_ms, limit=10).users
+
+
+def test_what_is_in_the_trash_is_due_when_it_is_to_be_purged(store, record):
+    row = record("m", status=Status.DELETED, purge_after_ms=3000, settle_after_ms=10)
+    write(store, [row])
+    assert key(row) not in store.overdue(2999, limit=10).files
+    assert key(row) in store.overdue(3000, limit=10).files
+    write(store, [replace(row, status=Status.PURGED, purge_after_ms=None, version=2)])
+    assert key(row) not in store.overdue(3000, limit=10).files
+
+
+def test_links_and_histories_are_rows_beside_their_files(store, record, user):
+    row = record("m")
+    share = Share(user, new_share_id(), row.file_id, 7, expires_at_ms=9, downloads_max=2)
+    history = Downloads(user, row.file_id).with_one(Download("d-1", 5, "share", "s", "t"), 3)
+    assert store.write([(row, share), (history,)]) == [True, True]
+    assert store.rows([(user, share.row_id), (user, history.row_id), key(row)]) == {
+        (user, share.row_id): share,
+        (user, history.row_id): history,
+        key(row): row,
+    }
+    assert store.shares(user) == [share]
+    assert store.shares(user + "0") == []
+    assert store.get_many([(user, share.row_id)]) == {}
+    assert store.owners([share.row_id]) == {share.row_id: user}
+    assert len(store.list_by_user(user, limit=5).records) == 1
+    assert store.write([(share.revoked(),)]) == [True]
+    assert store.write([(share.revoked(),)]) == [False]
+
+
+def test_what_a_newer_release_put_into_rows_stays_there(store, record, user):
+    later = {"later": {"deep": [1, None, "ä"]}}
+    share = Share(user, new_share_id(), "f", 7, downloads_max=5, unknown=later)
+    rows = [
+        replace(record("m"), unknown=later),
+        replace(Account(user).reserve("f", 10, 5000), version=1, unknown=later),
+        share,
+        Downloads(user, "f", version=1, unknown=later),
+    ]
+    keys = [(row.user_id, row.row_id) for row in rows]
+    assert all(write(store, rows))
+    assert store.rows(keys) == dict(zip(keys, rows, strict=True))
+    assert all(write(store, [replace(row, version=2) for row in store.rows(keys).values()]))
+    assert store.count_download(share).unknown == later
+    assert all(row.unknown == later for row in store.rows(keys).values())
+
+
+def test_downloads_are_counted_exactly_however_many_come_at_once(store, user):
+    share = Share(user, new_share_id(), "f", 7, downloads_max=5)
+    unlimited = Share(user, new_share_id(), "f", 7)
+    assert store.count_download(share) is None, "not there yet"
+    store.write([(share,), (unlimited,)])
+    with ThreadPoolExecutor(8) as pool:
+        counted = list(pool.map(lambda _: store.count_download(share), range(20)))
+        free = list(pool.map(lambda _: store.count_download(unlimited), range(20)))
+    assert sorted(one.downloads for one in counted if one) == [1, 2, 3, 4, 5]
+    assert sorted(one.downloads for one in free) == list(range(1, 21))
+    [now] = store.rows([(user, share.row_id)]).values()
+    assert now == replace(share, downloads=5, version=6)
+    assert store.write([(share.revoked(),)]) == [False], "it was counted meanwhile"
+    assert store.write([(now.revoked(),)]) == [True]
+    store.write([(store.rows([(user, unlimited.row_id)])[user, unlimited.row_id].revoked(),)])
+    assert store.count_download(unlimited) is None
 
 
 def test_a_scan_tells_every_row(store, record, user):

@@ -1,6 +1,9 @@
 """Tickets: good once, for the one they were issued to."""
 
+import json
+import secrets
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 
 import pytest
 
@@ -60,3 +63,9 @@ def test_without_redis_it_says_so(absent_redis):
         tickets.issue(ADA, lives_seconds=30)
     with pytest.raises(Unavailable):
         tickets.redeem("ticket")
+
+
+def test_a_newer_releases_ticket_lets_its_owner_in(redis, redis_tickets):
+    ticket = secrets.token_urlsafe(32)
+    redis.set(f"hoist:ticket:{ticket}", json.dumps({**asdict(ADA), "later": None}), ex=60)
+    assert redis_tickets.redeem(ticket) == ADA

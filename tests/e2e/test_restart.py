@@ -8,15 +8,8 @@ import pytest
 
 from tests.e2e.raw_client import RawSocket, describe, put
 
-OURS = [
-    "gateway-a",
-    "gateway-b",
-    "upload-premium",
-    "upload-basic",
-    "metadata",
-    "bucket-events",
-    "janitor",
-]
+# One of each kind; make chaos kills all of them under load.
+OURS = ["gateway-b", "upload-premium", "metadata", "bucket-events"]
 PATIENCE_SECONDS = 60
 
 

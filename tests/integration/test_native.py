@@ -286,7 +286,9 @@ def test_logs_are_chosen_by_service_and_text(at):
 def test_the_doctor_finds_a_well_stack_well(at):
     found = native("doctor", **at)
     assert found.returncode == 0, found.stderr
-    assert all(line.endswith(": well") for line in found.stderr.splitlines())
+    *services, other = found.stderr.splitlines()
+    assert all(line.endswith(": well") for line in services)
+    assert other == "whether what they keep agrees: hoist doctor"
 
 
 def test_the_doctor_names_a_service_that_hangs(stack, at):

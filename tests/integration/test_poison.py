@@ -10,13 +10,15 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from tests.e2e.raw_client import RawSocket, describe, put
 
 PATIENCE_MS = 30_000
+NEWER = b'{"version": 99, "type": "file.stored"}'
 POISON = [
     b"not json",
     b"\xff\xfe\x00",
     b"{}",
-    b'{"version": 99}',
+    NEWER,
     b"[" * 60_000,
     b'{"a": NaN}',
+    b"x" * 900_000,
     None,
 ]
 
@@ -87,7 +89,8 @@ def test_poison_is_set_aside_with_its_origin_and_the_partition_goes_on(
                 letter.value,
             )
         )
-        assert headers["hoist-error-class"] == b"Malformed"
+        is_newer = letter.value == NEWER
+        assert headers["hoist-error-class"] == (b"NewerVersion" if is_newer else b"Malformed")
         assert headers["hoist-first-failure"]
     assert origins == {
         (place.topic, place.partition, place.offset, value or b"") for place, value in sent

@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 
 from simple_websocket import Server
 
+from tests.unit.fake_refusal import Refused
 from tests.unit.fake_socket import talk
-from tests.unit.fake_state import OWNER, TOKEN, TRACE, Refused, Service
+from tests.unit.fake_state import OWNER, TOKEN, TRACE, Service
+from tests.unit.fake_storage import send
 
 __all__ = ["OWNER", "TOKEN", "TRACE", "Service", "running_http", "running_service"]
 
@@ -61,9 +63,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(refusal.error["status"], refusal.error)
 
     def _post(self, message: dict[str, Any]) -> None:
-        _, kind, file_id, *verb = [*self.path.split("/"), ""][:4]
-        if kind == "files":
+        _, kind, file_id, *verb = [*urlsplit(self.path).path.split("/"), ""][:4]
+        if verb in (["shares"], ["restore"]) or kind == "archives":
+            self._ask_shelf("POST", message)
+        elif kind == "files":
             file = self.service.announce(message)
+            if self.service.is_silent_about_ready:
+                self._answer(202, {"fileId": file["fileId"], "state": "accepted"})
+                return
             self._answer(201, self.service.view(file), Location=f"/uploads/{file['fileId']}")
         elif verb == ["parts"]:
             self._answer(200, {"parts": self.service.sign(file_id, message["parts"])})
@@ -76,19 +83,38 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         self.service.heard.append(f"DELETE {self.path}")
-        if self._is_allowed():
+        if not self._is_allowed():
+            return
+        if self.path.startswith("/uploads/"):
             self.service.cancel(self.path.rpartition("/")[2])
             self._answer(202)
+        else:
+            self._ask_shelf("DELETE")
+
+    def do_PATCH(self) -> None:
+        body = json.loads(self._body())
+        self.service.heard.append(f"PATCH {self.path}")
+        if self._is_allowed():
+            self._ask_shelf("PATCH", body)
+
+    def _ask_shelf(self, method: str, body: dict[str, Any] | None = None) -> None:
+        try:
+            status, found = self.service.shelf.answer(
+                self.service.files, method, self.path, body or {}, self.headers.get("If-Match")
+            )
+        except Refused as refusal:
+            status, found = refusal.error["status"], refusal.error
+        self._answer(status, b"" if found is None else found)
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
         if path == "/ws":
             self._upgrade()
         elif path.startswith("/storage/"):
-            body = self.service.bodies[path.rpartition("/")[2]]
-            self._answer(200, body[::-1] if self.service.corrupts else body)
+            assert "Authorization" not in self.headers
+            send(self, self.service.storage, self.service.bodies[path.rpartition("/")[2]])
         elif self._is_allowed():
-            self._get(path, urlsplit(self.path).query)
+            self._get(path)
 
     def _upgrade(self) -> None:
         self.service.heard.append("WS")
@@ -98,24 +124,18 @@ class _Handler(BaseHTTPRequestHandler):
             talk(self.service, Server({**environ, "werkzeug.socket": self.connection}))
         self.close_connection = True
 
-    def _get(self, path: str, query: str) -> None:
+    def _get(self, path: str) -> None:
         self.service.heard.append(f"GET {self.path}")
         _, kind, *rest = path.split("/")
         file = self.service.files.get(rest[0]) if rest else None
         if path == "/me":
             self._answer(200, self.service.me())
-        elif path == "/files":
-            start = int(query.partition("cursor=")[2] or 0)
-            files = list(self.service.files.values())
-            more = str(start + 2) if start + 2 < len(files) else None
-            self._answer(200, {"files": files[start : start + 2], "nextCursor": more})
-        elif file is None:
-            problem = {"code": "not_found", "detail": "no such file", "status": 404}
-            self._answer(404, problem)
-        elif rest[1:] == ["content"]:
+        elif rest[1:] == ["content"] and file:
             self._answer(302, Location=f"{self.service.url}/storage/{rest[0]}")
+        elif kind == "uploads" and file:
+            self._answer(200, self.service.view(file))
         else:
-            self._answer(200, file if kind == "files" else self.service.view(file))
+            self._ask_shelf("GET")
 
     def _is_allowed(self) -> bool:
         if self.headers.get("Authorization", "").removeprefix("Bearer ") in self.service.tokens:

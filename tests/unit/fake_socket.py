@@ -9,7 +9,8 @@ from typing import Any
 
 from simple_websocket import ConnectionClosed, Server
 
-from tests.unit.fake_state import TRACE, Refused, Service
+from tests.unit.fake_refusal import Refused
+from tests.unit.fake_state import TRACE, Service
 
 
 class Connection:
@@ -67,6 +68,9 @@ def _answer(service: Service, connection: Connection, frame: dict[str, Any]) -> 
         service.complete(ids["fileId"])
     elif action == "progress":
         service.report(ids["fileId"], frame["bytesSent"])
+    elif action == "status":
+        file = service.files[ids["fileId"]]
+        connection.say({"event": "upload.status", **ids, "upload": service.view(file)})
     elif action == "resume":
         with service.lock:
             since = [event for event in service.kept if event["n"] > frame["since"]]
@@ -85,6 +89,8 @@ def _upload(
     file = service.announce(frame)
     log = {"topic": "hoist.ingest.basic", "partition": 1, "offset": 7}
     connection.say({"event": "upload.accepted", **ids, "log": log})
+    if service.is_silent_about_ready:
+        return
     if file["status"] == "stored" and file["fileId"] not in service.parts:
         connection.say({"event": "upload.ready", **ids, "upload": service.signed(file)})
     elif file["status"] == "stored":

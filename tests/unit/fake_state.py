@@ -9,18 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.unit.fake_refusal import Refused
+from tests.unit.fake_shelf import Shelf
+from tests.unit.fake_storage import Faults, etag_of
+
 TOKEN = "good-token"
 TRACE = "6a" * 16
 OWNER = "auth0|ada"
 MIB = 1024**2
-
-
-class Refused(Exception):
-    """Answered as a problem or in an event."""
-
-    def __init__(self, code: str, status: int, **members: Any) -> None:
-        super().__init__(code)
-        self.error = {"code": code, "status": status, "detail": code, **members}
 
 
 def checksum(body: bytes) -> str:
@@ -49,7 +45,9 @@ class Service:
     before_part: Callable[[int], None] = lambda number: None
     refusal: dict[str, Any] | None = None
     is_silent_about_stored: bool = False
-    corrupts: bool = False
+    is_silent_about_ready: bool = False
+    storage: Faults = field(default_factory=Faults)
+    shelf: Shelf = field(default_factory=Shelf)
     url: str = ""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -155,6 +153,18 @@ class Service:
                 )
             self._store(file_id, b"".join(parts[number] for number in sorted(parts)))
 
+    def keep(self, name: str, body: bytes, **members: Any) -> str:
+        """A file that was stored before; returns its id."""
+        sha = checksum(body)
+        described = {"name": name, "size": len(body), "checksumSha256": sha, "revision": 1}
+        message = {"messageId": f"kept-{len(self.files)}", "file": {**described, **members}}
+        file = self.announce(message)
+        file.update(members)
+        self.bodies[file["fileId"]] = body
+        file["status"] = members.get("status", "stored")
+        file.setdefault("etag", etag_of(body))
+        return file["fileId"]
+
     def report(self, file_id: str, bytes_sent: int) -> None:
         self.reports.append(bytes_sent)
         total = self.files[file_id]["size"]
@@ -212,6 +222,6 @@ class Service:
 
     def _store(self, file_id: str, body: bytes) -> None:
         self.bodies[file_id] = body
-        self.files[file_id]["status"] = "stored"
+        self.files[file_id] |= {"status": "stored", "etag": etag_of(body)}
         if not self.is_silent_about_stored:
             self.tell("upload.stored", file_id, file=self.files[file_id])

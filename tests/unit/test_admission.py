@@ -40,7 +40,7 @@ def test_a_full_quota_of_stored_files_does_not_clear_by_itself():
     assert "delete files" in world.heard("upload.rejected")[-1]["error"]["detail"]
 
 
-@pytest.mark.parametrize("end", ["expired", "cancelled", "deleted", "rejected"])
+@pytest.mark.parametrize("end", ["expired", "cancelled", "purged", "rejected"])
 def test_room_comes_back_however_an_upload_ends(end):
     world = World(storageQuota=12)
     this_file = world.ask("m-1", size=12)
@@ -50,7 +50,7 @@ def test_room_comes_back_however_an_upload_ends(end):
         world.janitor()
     elif end == "cancelled":
         world.cancel("ada", this_file, "")
-    elif end == "deleted":
+    elif end == "purged":
         world.arrives(this_file, 12)
         world.applies()
         world.cancel("ada", this_file, "")

@@ -55,7 +55,7 @@ def test_the_demo_tells_the_way_of_one_file(tmp_path, monkeypatch, corrupts):
         running_service() as service,
         Client([service.url], StaticToken(TOKEN), on_event=narrator, retry=Retry(())) as client,
     ):
-        service.corrupts = corrupts
+        service.storage.corrupts = 9 if corrupts else 0
         console = Console(file=told, width=200)
         if corrupts:
             with pytest.raises(HoistProblem, match="differs"):

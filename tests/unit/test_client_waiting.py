@@ -5,13 +5,15 @@ import threading
 
 import pytest
 
-from hoist.client import Client, HoistProblem, Retry, StaticToken
+from hoist.cli.problems import TellWait
+from hoist.client import Client, HoistProblem, Retry, StaticToken, lines
 from hoist.client.crew import in_parallel
 from hoist.client.progress import Reporter
 from hoist.client.rest import Gateways
 from hoist.client.socket import Socket
 from tests.unit.fake_service import TOKEN, running_service
 
+BUSY = {"code": "busy", "status": 503, "retriable": True, "retryAfterSeconds": 2}
 LATER = {"code": "rate_limited", "status": 429, "retriable": True, "retryAfterSeconds": 21}
 
 
@@ -42,6 +44,38 @@ def test_no_patience_left_raises_what_the_server_said_last(service, over):
     with client_of(service, waited, 62) as client, pytest.raises(HoistProblem) as caught:
         client.upload(io.BytesIO(b"data"), name="a", over=over)
     assert (caught.value.code, waited) == ("rate_limited", [21.0, 21.0])
+
+
+@pytest.mark.parametrize("over", ["socket", "rest"])
+def test_when_no_event_comes_the_client_looks_for_itself(service, over, monkeypatch):
+    monkeypatch.setattr(lines, "LOOK_SECONDS", 0.01)
+    service.is_silent_about_ready = True
+    with client_of(service, [], 0) as client:
+        assert client.upload(io.BytesIO(b"data"), name="a", message_id="m-1", over=over).sent
+    assert service.bodies["id-m-1"] == b"data"
+
+
+def test_who_waits_for_long_is_told_why_and_what_comes_next(service):
+    service.refusals = [BUSY, LATER | {"retryAfterSeconds": 0}]
+    told = []
+    retry = Retry((), sleep=lambda seconds: None, told=lambda *what: told.append(what))
+    with Client([service.url], StaticToken(TOKEN), retry=retry) as client:
+        client.upload(io.BytesIO(b"data"), name="a")
+    ((problem, pause),) = told
+    assert (problem.code, pause) == ("busy", 2.0)
+
+
+def test_the_same_reason_is_said_once_in_a_while(capsys):
+    times = iter([0.0, 5.0, 10.0, 11.0])
+    tell = TellWait(lambda: next(times))
+    for detail in ("away; try again", "away; try again", "away", "other"):
+        tell(HoistProblem("busy", 503, detail), 2.0 if detail != "other" else 0.2)
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "away: trying again in 2 s",
+        "away: trying again in 2 s",
+        "other: trying again now",
+    ]
 
 
 def test_reports_are_few_and_the_last_is_all():

@@ -91,7 +91,7 @@ def test_silence_is_told_when_asked_for(client):
 
 def test_a_gateway_that_stays_away_ends_it_after_some_patience():
     waited = []
-    retry = Retry((0.0,), sleep=waited.append, patience_seconds=10)
+    retry = Retry((0.0,), waited.append, lambda pause: pause, patience_seconds=10)
     with ExitStack() as gateway:
         service = gateway.enter_context(running_service())
         with Client([service.url], StaticToken(TOKEN), retry=retry) as client:
@@ -101,3 +101,9 @@ def test_a_gateway_that_stays_away_ends_it_after_some_patience():
             with pytest.raises(Unreachable):
                 next(events)
     assert waited.count(2.0) == 5
+
+
+def test_those_who_were_cut_off_at_once_do_not_come_back_at_once():
+    pauses = {Retry().spread(2.0) for _ in range(100)}
+    assert len(pauses) > 50
+    assert all(1.0 <= pause <= 3.0 for pause in pauses)

@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 
 from emulation.native.ports import Ports, settings
-from emulation.native.services import GATEWAYS, WORKERS
+from emulation.native.services import ADMIN, GATEWAYS, WORKERS
 from hoist.config import Settings
 
 COMPOSE = yaml.safe_load((Path(__file__).parents[2] / "docker-compose.yml").read_text())
@@ -20,20 +20,21 @@ ONLY_OUTSIDE = {
 
 
 def test_every_process_of_ours_is_there():
-    assert {*GATEWAYS, *WORKERS} <= SERVICES.keys()
+    assert {*GATEWAYS, ADMIN, *WORKERS} <= SERVICES.keys()
+    assert SERVICES[ADMIN]["command"] == "python -m hoist.admin"
     for name in WORKERS:
         assert SERVICES[name]["command"] == f"python -m hoist.workers {name}"
 
 
 def test_settings_are_known_and_none_is_missing(tmp_path):
-    for name in (*GATEWAYS, *WORKERS):
+    for name in (*GATEWAYS, ADMIN, *WORKERS):
         given = SERVICES[name]["environment"]
         Settings.from_env(given)
         assert settings(Ports(4500), tmp_path).keys() - given.keys() <= ONLY_OUTSIDE
 
 
 def test_published_ports_are_those_of_the_native_stack():
-    for name in (*GATEWAYS, "issuer", "localstack", "redis"):
+    for name in (*GATEWAYS, ADMIN, "issuer", "metrics", "localstack", "redis"):
         [published] = SERVICES[name]["ports"]
         assert published.startswith(f"127.0.0.1:{Ports(4500)[name]}:")
 

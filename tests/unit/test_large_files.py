@@ -4,6 +4,7 @@ import pytest
 
 from hoist.domain.errors import InvalidRequest, NotFound, NotInParts, PartsMissing
 from hoist.domain.frames import WantedPart
+from hoist.domain.listing import NEWEST_FIRST
 from hoist.domain.model import Status, s3_key
 from tests.unit.world import GRACE, LIFE_SECONDS, MIB, TRACE, World
 
@@ -161,7 +162,7 @@ def test_cancelling_leaves_nothing_behind_and_is_final(world, large):
     world.ask("big", size=SIZE, principal=GRACE)
     world.settles()
     assert world.codes("grace") == ["upload_cancelled"]
-    assert world.files.list("grace", None, None)["files"] == []
+    assert world.files.list("grace", NEWEST_FIRST, None, None)["files"] == []
 
 
 def test_a_request_cancelled_in_the_queue_never_becomes_an_upload(world):

@@ -77,6 +77,14 @@ def test_an_expired_upload_begins_again_only_by_a_later_grant():
     assert lifecycle.requested(expired, PENDING) is expired
 
 
+@pytest.mark.parametrize("status", [Status.EXPIRED, Status.MISSING, Status.ARRIVED])
+def test_what_begins_again_keeps_its_owners_changes(status):
+    current = replace(PENDING, status=status, stored=FOUND, revision=4, changes=("c-1", "c-2"))
+    again = lifecycle.requested(current, replace(PENDING, settle_after_ms=9000))
+    assert again.status in (Status.PENDING, Status.STORED)
+    assert (again.revision, again.changes) == (4, ("c-1", "c-2"))
+
+
 def test_an_upload_that_was_extended_does_not_expire_at_its_old_end():
     longer = lifecycle.extended(PENDING, 5000)
     assert lifecycle.expired(longer, 2000) is longer
@@ -101,7 +109,7 @@ def test_what_is_no_file_yet_is_cancelled_and_stays_so(status):
 
 def test_a_stored_file_is_deleted_by_cancelling():
     row = cancel(fold(["requested", "stored"]))
-    assert row.status is Status.DELETED
+    assert row.status is Status.PURGED
     assert not row.is_listed
     assert cancel(row) is row
 

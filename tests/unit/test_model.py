@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from hoist.domain import model
+from hoist.domain import model, row_json
 from hoist.domain.model import FileFacts, FileRecord, Multipart, Status, StoredObject
 
 FACTS = FileFacts("a.txt", 12, "text/plain")
@@ -37,7 +37,7 @@ def test_a_key_leads_back_to_its_file():
     ],
 )
 def test_a_record_survives_json(row):
-    assert model.record_from_json(model.record_to_json(row)) == row
+    assert row_json.record_from_json(row_json.record_to_json(row)) == row
 
 
 @pytest.mark.parametrize(("size", "lengths"), [(10, [5, 5]), (11, [5, 5, 1]), (4, [4])])

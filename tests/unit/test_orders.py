@@ -2,17 +2,20 @@
 
 import pytest
 
+from hoist.domain.account import Account
 from hoist.domain.errors import InvalidRequest, Unavailable
 from hoist.domain.frames import FileDescription, UploadRequest
+from hoist.domain.listing import NEWEST_FIRST
 from hoist.domain.messages import envelope_from_json
 from hoist.domain.model import Status, file_id, s3_key
+from hoist.domain.volatile import Answer
 from hoist.pipeline.delivery import Delivery
 from tests.unit.world import ADA, GRACE, LIFE_SECONDS, MIB, TRACE, World
 
 
 def new_grants(world, topic="hoist.ingest.basic"):
     records = world.records(topic)
-    Delivery(world.log, "u", world.clock).run(
+    Delivery(world.log, "u", world.clock, lambda: world.is_up).run(
         records[world.read[topic] :], envelope_from_json, world.grant
     )
     world.read[topic] = len(records)
@@ -65,7 +68,7 @@ def test_a_delete_is_finished_when_storage_failed_once():
     world = World()
     f = world.stores("m-1")
     world.read["hoist.metadata"] = len(world.records("hoist.metadata"))
-    assert world.files.list("ada", None, None)["files"]
+    assert world.files.list("ada", NEWEST_FIRST, None, None)["files"]
     world.cancel("ada", f, TRACE)
     discard, world.storage.discard = world.storage.discard, None
 
@@ -76,11 +79,11 @@ def test_a_delete_is_finished_when_storage_failed_once():
     assert new_applies(world)  # put back
     world.apply.objects.discard = discard
     assert not new_applies(world)
-    assert world.row(f).status is Status.DELETED
+    assert world.row(f).status is Status.PURGED
     problems = []
     if s3_key(f) in world.storage.stored:
         problems.append("bytes are still in storage")
-    if world.files.list("ada", None, None)["files"]:
+    if world.files.list("ada", NEWEST_FIRST, None, None)["files"]:
         problems.append("cached list still shows the deleted file")
     assert not problems
 
@@ -89,7 +92,7 @@ def test_a_crash_between_the_row_and_the_cache_leaves_no_old_list():
     world = World()
     world.ask("m-1")
     new_grants(world)
-    assert world.files.list("ada", None, None)["files"] == []
+    assert world.files.list("ada", NEWEST_FIRST, None, None)["files"] == []
     invalidate = world.cache.invalidate
 
     def crash(users):
@@ -99,7 +102,7 @@ def test_a_crash_between_the_row_and_the_cache_leaves_no_old_list():
     assert new_applies(world)
     world.cache.invalidate = invalidate
     assert not new_applies(world)
-    assert len(world.files.list("ada", None, None)["files"]) == 1
+    assert len(world.files.list("ada", NEWEST_FIRST, None, None)["files"]) == 1
 
 
 @pytest.mark.parametrize(("principal", "size"), [(ADA, 12), (GRACE, 200 * MIB)])
@@ -216,7 +219,7 @@ def test_reconcile_does_not_undo_what_was_stored_while_it_scanned():
         yield from rows
         world.arrives(f, 12)
         new_applies(world)
-        yield from list(world.store.books.values())
+        yield from [row for row in world.store.kept.values() if isinstance(row, Account)]
 
     world.store.scan = interleaved
     for difference in list(world.reconcile()):
@@ -404,3 +407,29 @@ def test_a_checksum_that_storage_cannot_check_is_not_taken():
         world.ask("m", **facts)
     assert caught.value.field == "file.partChecksums"
     assert world.ask("m", **facts, part_checksums=True)
+
+
+def test_an_announcement_that_is_told_late_never_hides_who_won():
+    world = World()
+    this_file = world.ask("m-1", name="first.txt")
+    world.ask("m-1", name="second.txt")
+    fingerprint = FileDescription(name="second.txt", size=12, content_type="text/plain")
+    late = Answer("ada", fingerprint.facts().fingerprint(), "accepted", message_id="m-1")
+    world.answers.__init__()  # neither has been told yet
+    remember = world.answers.put_many
+
+    def overtaken(answers):
+        # The other gateway comes in between, while the first is being granted.
+        remember({this_file: late})
+        remember(answers)
+
+    for record, put_many in zip(
+        world.records("hoist.ingest.basic"), (overtaken, remember), strict=True
+    ):
+        world.answers.put_many = put_many
+        delivery = Delivery(world.log, "u", world.clock, lambda: True)
+        assert not delivery.run([record], envelope_from_json, world.grant)
+    assert [ready["fileId"] for ready in world.heard("upload.ready")] == [this_file]
+    assert world.codes() == ["message_id_conflict"]
+    world.applies()
+    assert world.row(this_file).file.name == "first.txt"

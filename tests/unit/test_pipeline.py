@@ -3,9 +3,11 @@
 import pytest
 
 from hoist.domain.errors import InvalidCursor, InvalidRequest, NotFound, NotStored, Unavailable
+from hoist.domain.listing import NEWEST_FIRST
 from hoist.domain.messages import envelope_from_json
 from hoist.domain.model import file_id, s3_key
-from hoist.pipeline.delivery import Delivery, Received
+from hoist.domain.ports import Received
+from hoist.pipeline.delivery import Delivery
 from tests.unit.world import TRACE, World
 
 
@@ -24,7 +26,7 @@ def test_a_request_becomes_a_url_a_row_and_a_stored_file(world):
     [stored] = world.heard("upload.stored")
     assert stored["fileId"] == this_file
     assert TRACE in stored["traceparent"]
-    [listed] = world.files.list("ada", None, None)["files"]
+    [listed] = world.files.list("ada", NEWEST_FIRST, None, None)["files"]
     assert listed["status"] == "stored"
     assert listed["downloadUrl"] == f"get:{s3_key(this_file)}"
 
@@ -42,7 +44,7 @@ def test_a_repeat_gets_the_same_answer_and_leaves_one_row(world):
     world.applies()
     assert len({event["fileId"] for event in world.heard("upload.ready")}) == 1
     assert len(world.log.of("hoist.metadata")) == 1
-    assert len(world.files.list("ada", None, None)["files"]) == 1
+    assert len(world.files.list("ada", NEWEST_FIRST, None, None)["files"]) == 1
 
 
 def test_a_repeat_after_the_fast_path_was_lost_is_still_the_same_file(world):
@@ -92,7 +94,7 @@ def test_poison_is_set_aside_whole_and_its_neighbours_are_done(world):
     world.ask()
     good = world.records("hoist.ingest.basic")
     poison = Received("hoist.ingest.basic", 3, 7, None, b"\xffpoison", (("h", b"v"),))
-    delivery = Delivery(world.log, "upload-basic", world.clock)
+    delivery = Delivery(world.log, "upload-basic", world.clock, lambda: world.is_up)
     assert delivery.run([poison, *good], envelope_from_json, world.grant) == []
     [letter] = world.log.of("hoist.upload-basic.dlq")
     headers = dict(letter.headers)
@@ -112,7 +114,7 @@ def test_a_record_that_trips_a_bug_is_found_among_its_neighbours(world):
             raise KeyError("a bug")
         world.grant(items)
 
-    delivery = Delivery(world.log, "upload-basic", world.clock)
+    delivery = Delivery(world.log, "upload-basic", world.clock, lambda: world.is_up)
     assert delivery.run(world.records("hoist.ingest.basic"), envelope_from_json, step) == []
     [letter] = world.log.of("hoist.upload-basic.dlq")
     assert dict(letter.headers)["hoist-error-class"] == b"KeyError"
@@ -127,7 +129,7 @@ def test_an_outage_puts_the_batch_back_and_sets_nothing_aside(world):
     def step(items):
         raise Unavailable("the store is down")
 
-    delivery = Delivery(world.log, "upload-basic", world.clock)
+    delivery = Delivery(world.log, "upload-basic", world.clock, lambda: world.is_up)
     records = world.records("hoist.ingest.basic")
     assert delivery.run(records, envelope_from_json, step) == records
     assert world.log.of("hoist.upload-basic.dlq") == []
@@ -151,7 +153,7 @@ def test_another_size_in_storage_is_rejected_and_told(world):
     world.applies()
     assert world.heard("upload.rejected")[0]["error"]["code"] == "content_differs"
     with pytest.raises(NotStored):
-        world.files.download_url("ada", this_file)
+        world.files.download_url("ada", this_file, TRACE)
 
 
 def test_the_janitor_expires_what_was_never_sent(world):
@@ -169,7 +171,13 @@ def test_the_janitor_expires_what_was_never_sent(world):
 
 def test_another_user_finds_nothing(world):
     this_file = world.ask()
-    looks = (world.look, world.files.get, world.files.download_url)
+    looks = (
+        world.look,
+        world.files.get,
+        lambda user, name: world.files.download_url(user, name, TRACE),
+        world.history.timeline,
+        world.history.downloads,
+    )
     for look in looks:
         with pytest.raises(NotFound):
             look("grace", this_file)
@@ -178,7 +186,7 @@ def test_another_user_finds_nothing(world):
     for look in looks:
         with pytest.raises(NotFound):
             look("grace", this_file)
-    assert world.files.list("grace", None, None)["files"] == []
+    assert world.files.list("grace", NEWEST_FIRST, None, None)["files"] == []
 
 
 def test_pages_are_newest_first_and_a_cached_page_is_never_stale(world):
@@ -190,7 +198,7 @@ def test_pages_are_newest_first_and_a_cached_page_is_never_stale(world):
     names = []
     cursor = None
     for _ in range(3):
-        page = world.files.list("ada", 2, cursor)
+        page = world.files.list("ada", NEWEST_FIRST, 2, cursor)
         names += [file["messageId"] for file in page["files"]]
         cursor = page["nextCursor"]
     assert names == ["m-4", "m-3", "m-2", "m-1", "m-0"]
@@ -198,7 +206,23 @@ def test_pages_are_newest_first_and_a_cached_page_is_never_stale(world):
     world.ask("m-5")
     world.grants()
     world.applies()
-    assert world.files.list("ada", 2, None)["files"][0]["messageId"] == "m-5"
+    assert world.files.list("ada", NEWEST_FIRST, 2, None)["files"][0]["messageId"] == "m-5"
+
+
+def test_a_page_that_is_read_just_before_a_write_does_not_survive_it(world):
+    this_file = world.ask("m-1")
+    world.grants()
+    write, seen = world.store.write, []
+
+    def read_then_write(changes):
+        seen.append(world.files.list("ada", NEWEST_FIRST, None, None)["files"])
+        return write(changes)
+
+    world.store.write = read_then_write
+    world.applies()
+    assert seen == [[]]
+    [file] = world.files.list("ada", NEWEST_FIRST, None, None)["files"]
+    assert file["fileId"] == this_file
 
 
 def test_a_cursor_opens_only_as_it_was_made(world):
@@ -206,23 +230,23 @@ def test_a_cursor_opens_only_as_it_was_made(world):
         world.ask(f"m-{number}")
     world.grants()
     world.applies()
-    cursor = world.files.list("ada", 1, None)["nextCursor"]
+    cursor = world.files.list("ada", NEWEST_FIRST, 1, None)["nextCursor"]
     for place in range(len(cursor)):
         other = "A" if cursor[place] != "A" else "B"
         with pytest.raises(InvalidCursor):
-            world.files.list("ada", 1, cursor[:place] + other + cursor[place + 1 :])
+            world.files.list("ada", NEWEST_FIRST, 1, cursor[:place] + other + cursor[place + 1 :])
     for wrong in ("", "x", cursor + "A", "é", cursor * 50):
         if wrong:
             with pytest.raises(InvalidCursor):
-                world.files.list("ada", 1, wrong)
+                world.files.list("ada", NEWEST_FIRST, 1, wrong)
     with pytest.raises(InvalidCursor):
-        world.files.list("grace", 1, cursor)
+        world.files.list("grace", NEWEST_FIRST, 1, cursor)
     world.clock.advance(seconds=25 * 3600)
     with pytest.raises(InvalidCursor):
-        world.files.list("ada", 1, cursor)
+        world.files.list("ada", NEWEST_FIRST, 1, cursor)
 
 
 @pytest.mark.parametrize("limit", [0, -1, 201, 10**9])
 def test_a_limit_outside_1_to_200_is_refused(world, limit):
     with pytest.raises(InvalidRequest):
-        world.files.list("ada", limit, None)
+        world.files.list("ada", NEWEST_FIRST, limit, None)

@@ -17,7 +17,11 @@ MADE = {
     errors.UploadCancelled: errors.UploadCancelled,
     errors.NotInParts: lambda: errors.NotInParts("stored"),
     errors.PartsMissing: lambda: errors.PartsMissing([1, 2]),
+    errors.NothingToArchive: errors.NothingToArchive,
+    errors.ArchiveTooLarge: lambda: errors.ArchiveTooLarge("files", 10, 11),
     errors.SlowDown: lambda: errors.SlowDown(5),
+    errors.PreconditionFailed: lambda: errors.PreconditionFailed(3),
+    errors.TooManyTries: lambda: errors.TooManyTries("too many", 3),
     **{
         kind: lambda kind=kind: kind("too much", errors.Use("basic", 10, 20, in_use=10))
         for kind in [errors.OverLimit, *errors.OverLimit.__subclasses__()]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from hoist.domain.model import Status, StoredObject, s3_key
+from hoist.pipeline.change import Delete
 from tests.unit.world import GRACE, LIFE_SECONDS, MIB, TRACE, World
 
 
@@ -127,3 +128,10 @@ def test_two_runs_at_once_mend_each_difference_once(world):
     world.applies()
     assert world.row(this_file).version == 3
     assert kinds(world) == []
+
+
+def test_what_is_in_the_trash_is_as_it_should_be(world):
+    this_file = world.stores("m-1", size=12)
+    world.change("ada", this_file, Delete(), TRACE)
+    world.clock.advance(seconds=2 * 24 * 3600)
+    assert list(world.reconcile()) == []

@@ -175,3 +175,9 @@ def test_empty_pieces_of_a_message_are_not_kept(pair, connect):
 def test_a_handshake_that_cannot_be_read_is_an_invalid_request(connect, header):
     with pytest.raises(InvalidRequest):
         connect(**header)
+
+
+def test_what_waits_goes_in_one_write_each_a_message_of_its_own(pair, connect):
+    server = connect()
+    server.send("one", "two")
+    assert pair[1].recv(65536).endswith(b"\x81\x03one\x81\x03two")

@@ -16,9 +16,10 @@ MAY_IMPORT = {
     "wiring": {"domain", "pipeline", "adapters", "config", "wiring"},
     "lambdas": {"wiring", "domain", "lambdas", "pipeline"},
     "gateway": {"wiring", "domain", "gateway", "config", "pipeline"},
+    "admin": {"admin", "gateway", "wiring", "domain", "config", "pipeline"},
     "workers": {"lambdas", "wiring", "domain", "workers"},
     "client": {"client", "domain"},
-    "cli": {"client", "domain", "cli", "wiring", "pipeline"},
+    "cli": {"client", "domain", "cli", "wiring", "pipeline", "config"},
     "config": {"config"},
     "telemetry": {"telemetry"},
 }

@@ -8,23 +8,30 @@ from importlib import resources
 
 from hoist.domain.errors import Rejected
 from hoist.domain.frames import FileDescription, UploadRequest
-from hoist.domain.messages import envelope_from_json, metadata_event_from_json
+from hoist.domain.messages import envelope_from_json
+from hoist.domain.metadata import metadata_event_from_json
 from hoist.domain.model import Principal, StoredObject, s3_key
 from hoist.domain.policy import Policy
-from hoist.domain.ports import Found, SignedRequest, StoredPart
+from hoist.domain.ports import Found, Received, SignedRequest, StoredPart
 from hoist.pipeline.admission import Admission
 from hoist.pipeline.cancel import CancelUpload
+from hoist.pipeline.change import ChangeFile
 from hoist.pipeline.completion import ArrivedObject, CompleteUploads
-from hoist.pipeline.delivery import Delivery, Received
+from hoist.pipeline.cursors import Cursors
+from hoist.pipeline.delivery import Delivery
 from hoist.pipeline.files import Files
 from hoist.pipeline.finding import FindUpload
+from hoist.pipeline.fold import FoldMetadata
+from hoist.pipeline.history import History
 from hoist.pipeline.ingest import Ingest
 from hoist.pipeline.janitor import Janitor
 from hoist.pipeline.metadata_handler import ApplyMetadata
 from hoist.pipeline.pace import Pace
+from hoist.pipeline.pages import Pages
 from hoist.pipeline.parts import SendParts
 from hoist.pipeline.progress import TrackProgress
 from hoist.pipeline.reconcile import Reconcile
+from hoist.pipeline.sharing import ShareFiles
 from hoist.pipeline.upload_handler import GrantUploads
 from hoist.pipeline.views import Views
 from tests.doubles import (
@@ -108,12 +115,25 @@ class Storage:
         self.open.pop((found.key, found.upload_id), None)
 
 
+class Meanwhile:
+    """Passes the time that a check waits, and what a test says happens in it."""
+
+    def __init__(self, clock):
+        self.clock, self.waits, self.then = clock, 0, lambda: None
+
+    def __call__(self, seconds):
+        self.waits += 1
+        self.clock.advance(seconds=seconds)
+        self.then()
+
+
 class World:
     def __init__(self, **tier):
         """*tier* replaces members of the basic tier."""
         tiers = {**TIERS, "basic": {**TIERS["basic"], **tier}}
         self.tiers = Policy.from_json(json.dumps(tiers))
         self.clock, self.read = Clock(), Counter()
+        self.is_up = False  # whoever says Unavailable means it of everybody
         self.log, self.store, self.storage = MemoryLog(), MemoryMetadata(), Storage(self.clock)
         self.cache, self.answers, self.events = MemoryCache(), MemoryAnswers(), MemoryEvents()
         self.leases, self.board = MemoryLeases(self.clock), MemoryBoard()
@@ -137,13 +157,12 @@ class World:
             grace_seconds=30,
         )
         self.apply = ApplyMetadata(
-            self.store,
+            FoldMetadata(self.store, self.store, policy),
             storage,
             storage,
             self.cache,
             self.leases,
             self.events,
-            policy,
             clock,
         )
         self.complete = CompleteUploads(
@@ -160,17 +179,33 @@ class World:
         self.reconcile = Reconcile(
             self.store, self.store, storage, storage, self.log, policy, clock, 30
         )
+        self.history = History(self.store, self.store, self.log, clock)
+        self.change = ChangeFile(
+            self.store, self.log, self.cache, policy, clock, lambda _: self.applies()
+        )
+        self.share = ShareFiles(
+            store=self.store,
+            sharing=self.store,
+            objects=storage,
+            log=self.log,
+            history=self.history,
+            limiter=self.limiter,
+            clock=clock,
+            sleep=lambda _: self.applies(),
+            aside=lambda function, *args: function(*args),
+        )
         self.files = Files(
             store=self.store,
             objects=storage,
-            cache=self.cache,
+            pages=Pages(self.store, self.cache),
+            cursors=Cursors("secret", clock),
             find=self.find,
             views=self.views,
+            history=self.history,
             leases=self.leases,
             log=self.log,
             policy=policy,
             clock=clock,
-            cursor_secret="secret",
         )
 
     def ask(self, message_id="m-1", name="a.txt", size=12, principal=ADA, **more):
@@ -184,14 +219,14 @@ class World:
         return outcome.file_id
 
     def grants(self, topic="hoist.ingest.basic"):
-        delivery = Delivery(self.log, "upload-basic", self.clock)
+        delivery = Delivery(self.log, "upload-basic", self.clock, lambda: self.is_up)
         return delivery.run(self.records(topic), envelope_from_json, self.grant)
 
     def applies(self):
         return self.apply_records(self.records("hoist.metadata"))
 
     def apply_records(self, records):
-        delivery = Delivery(self.log, "metadata-handler", self.clock)
+        delivery = Delivery(self.log, "metadata-handler", self.clock, lambda: self.is_up)
         return delivery.run(records, metadata_event_from_json, self.apply)
 
     def last_accepted(self, message_id):
@@ -212,7 +247,7 @@ class World:
         """Both handlers, with the requests that are new."""
         for topic in ("hoist.ingest.basic", "hoist.ingest.premium"):
             records = self.records(topic)
-            delivery = Delivery(self.log, "upload", self.clock)
+            delivery = Delivery(self.log, "upload", self.clock, lambda: self.is_up)
             again = delivery.run(records[self.read[topic] :], envelope_from_json, self.grant)
             assert not again
             self.read[topic] = len(records)
@@ -223,9 +258,9 @@ class World:
         self.storage.stored[key] = StoredObject(size, "etag", self.clock())
         return self.complete([ArrivedObject(key, size, "etag", self.clock())])
 
-    def stores(self, message_id, size=12, principal=ADA):
+    def stores(self, message_id, size=12, principal=ADA, **more):
         """One upload, all the way."""
-        this_file = self.ask(message_id, size=size, principal=principal)
+        this_file = self.ask(message_id, size=size, principal=principal, **more)
         self.settles()
         self.arrives(this_file, size)
         self.applies()

@@ -1,14 +1,14 @@
 """File records in DynamoDB.
 
 IAM      dynamodb:BatchGetItem, TransactWriteItems, PutItem, Query, Scan on the table and indexes
-Needs    the table and indexes of emulation/provision.py: userId + fileId, local index by-created,
-         global indexes by-file and pending, both keys only
+Needs    the table and indexes of emulation/provision.py: userId + fileId, a local index for each
+         order of a list, global indexes by-file and due, both keys only
+Limits   a user's rows and their local indexes are at most 10 GB together: some 2 million files
 Accounts are rows of the same table, so that a transaction can settle a file and its books
 """
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -17,15 +17,18 @@ from botocore.exceptions import ClientError
 
 from hoist.adapters import dynamodb_items as items
 from hoist.adapters.aws import temporary_failures
-from hoist.domain.account import Account
+from hoist.adapters.dynamodb_races import pause, reasons_of
+from hoist.domain.account import Account, account_row_id
 from hoist.domain.errors import Unavailable
+from hoist.domain.listing import NEWEST_FIRST, Listing
 from hoist.domain.model import FileRecord
 from hoist.domain.ports import Change, Key, Overdue, Page, Row
+from hoist.domain.sharing import Share, share_row_id
 
 BATCH_MAX = 100  # of BatchGetItem, and what a change may have
 TRANSACTION_ROWS = 25  # together: larger ones keep everybody else waiting for longer
 ATTEMPTS = 6
-LASTING = ("ValidationError", "ItemCollectionSizeLimitExceeded")  # no later attempt fits
+QUERIES_MAX = 10  # of one page, each of up to 1 MB: a filter that finds little is told in pieces
 WHAT = "the metadata store"
 
 
@@ -35,15 +38,44 @@ class DynamoMetadata:
         self._table = table
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, FileRecord]:
-        rows = map(items.row, self._get(keys))
-        return {(row.user_id, row.file_id): row for row in rows if isinstance(row, FileRecord)}
+        rows = self.rows(keys)
+        return {key: row for key, row in rows.items() if isinstance(row, FileRecord)}
 
     def accounts(self, user_ids: Sequence[str]) -> dict[str, Account]:
-        rows = map(
-            items.row, self._get([(user_id, items.account_id(user_id)) for user_id in user_ids])
-        )
-        found = {row.user_id: row for row in rows if isinstance(row, Account)}
+        rows = self.rows([(user_id, account_row_id(user_id)) for user_id in user_ids])
+        found = {row.user_id: row for row in rows.values() if isinstance(row, Account)}
         return {user_id: found.get(user_id) or Account(user_id) for user_id in user_ids}
+
+    def rows(self, keys: Sequence[Key]) -> dict[Key, Row]:
+        return {(row.user_id, row.row_id): row for row in map(items.row, self._get(keys))}
+
+    def shares(self, user_id: str) -> list[Share]:
+        asked = {
+            "KeyConditionExpression": "userId = :user AND begins_with(fileId, :share)",
+            "ExpressionAttributeValues": {
+                ":user": {"S": user_id},
+                ":share": {"S": share_row_id("")},
+            },
+            "ConsistentRead": True,
+        }
+        rows = [items.row(item) for answer in self._query(asked) for item in answer["Items"]]
+        return [row for row in rows if isinstance(row, Share)]
+
+    def count_download(self, share: Share) -> Share | None:
+        for attempt in range(ATTEMPTS):
+            try:
+                with temporary_failures(WHAT):
+                    told = self._client.update_item(
+                        TableName=self._table, **items.count_download(share)
+                    )
+            except ClientError as error:
+                if reasons_of(error) == ["ConditionalCheckFailed"]:
+                    return None
+                pause(attempt)
+                continue
+            row = items.row(told["Attributes"])
+            return row if isinstance(row, Share) else None
+        raise Unavailable(f"{WHAT} is too busy")
 
     def _get(self, keys: Sequence[Key]) -> Iterator[dict[str, Any]]:
         for part in _parts(list(dict.fromkeys(keys))):
@@ -80,13 +112,12 @@ class DynamoMetadata:
                     self._put([self._conditional(row) for _, row in rows])
                 return done
             except ClientError as error:
-                reasons = _reasons(error)
+                reasons = reasons_of(error)
             for (number, _), reason in zip(rows, reasons, strict=True):
                 if reason == "ConditionalCheckFailed":
                     done[number] = False
             if "ConditionalCheckFailed" not in reasons:
-                # Somebody else's transaction was in the way: not all of us may come back at once.
-                time.sleep(random.uniform(0.5, 1.5) * 0.02 * 2**attempt)
+                pause(attempt)
         raise Unavailable(f"{WHAT} is too busy")
 
     def _put(self, puts: list[dict[str, Any]]) -> None:
@@ -104,44 +135,54 @@ class DynamoMetadata:
             "ExpressionAttributeValues": {":before": {"N": str(row.version - 1)}},
         }
 
-    def list_by_user(self, user_id: str, *, limit: int, position: str | None = None) -> Page:
-        condition = "userId = :user" + (" AND createdSort < :position" if position else "")
-        values = {":user": {"S": user_id}} | ({":position": {"S": position}} if position else {})
-        records: list[FileRecord] = []
-        start: dict[str, Any] = {}
-        while len(records) <= limit:
-            with temporary_failures(WHAT):
-                answer = self._client.query(
-                    TableName=self._table,
-                    IndexName="by-created",
-                    KeyConditionExpression=condition,
-                    ExpressionAttributeValues=values,
-                    ScanIndexForward=False,
-                    ConsistentRead=True,
-                    Limit=limit + 1,
-                    **start,
-                )
-            rows = map(items.row, answer["Items"])
-            records += [row for row in rows if isinstance(row, FileRecord)]
-            if "LastEvaluatedKey" not in answer:
-                break
-            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
-        page = tuple(records[:limit])
-        return Page(page, items.created_sort(page[-1]) if len(records) > limit else None)
+    def list_by_user(
+        self,
+        user_id: str,
+        listing: Listing = NEWEST_FIRST,
+        *,
+        limit: int,
+        position: str | None = None,
+    ) -> Page:
+        asked = items.query(user_id, listing, position)
+        asked["Limit"] = limit + 1
+        found: list[dict[str, Any]] = []
+        sort = items.SORTS[listing.order]
+        for number, answer in enumerate(self._query(asked), start=1):
+            found += answer["Items"]
+            if len(found) > limit:
+                return _page(found[:limit], found[limit - 1][sort]["S"])
+            if number == QUERIES_MAX and "LastEvaluatedKey" in answer:
+                return _page(found, answer["LastEvaluatedKey"][sort]["S"])
+            asked["Limit"] *= 4  # a filter that finds little needs to look at more
+        return _page(found, None)
 
-    def owners(self, file_ids: Sequence[str]) -> dict[str, str]:
+    def _query(self, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Answer after answer, for as long as there is more and somebody reads.
+
+        What the reader changes in *asked* counts from the next query on.
+        """
+        start: dict[str, Any] = {}
+        while True:
+            with temporary_failures(WHAT):
+                answer = self._client.query(TableName=self._table, **asked | start)
+            yield answer
+            if "LastEvaluatedKey" not in answer:
+                return
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def owners(self, row_ids: Sequence[str]) -> dict[str, str]:
         owners: dict[str, str] = {}
-        for file_id in file_ids:
+        for row_id in row_ids:
             with temporary_failures(WHAT):
                 answer = self._client.query(
                     TableName=self._table,
                     IndexName="by-file",
                     KeyConditionExpression="fileId = :file",
-                    ExpressionAttributeValues={":file": {"S": file_id}},
+                    ExpressionAttributeValues={":file": {"S": row_id}},
                     Limit=1,
                 )
             for item in answer["Items"]:
-                owners[file_id] = item["userId"]["S"]
+                owners[row_id] = item["userId"]["S"]
         return owners
 
     def overdue(self, at_ms: int, *, limit: int) -> Overdue:
@@ -150,8 +191,8 @@ class DynamoMetadata:
             with temporary_failures(WHAT):
                 answer = self._client.query(
                     TableName=self._table,
-                    IndexName="pending",
-                    KeyConditionExpression="pendingShard = :shard AND settleAfter <= :at",
+                    IndexName="due",
+                    KeyConditionExpression="dueShard = :shard AND dueAt <= :at",
                     ExpressionAttributeValues={
                         ":shard": {"S": str(shard)},
                         ":at": {"N": str(at_ms)},
@@ -159,10 +200,10 @@ class DynamoMetadata:
                     Limit=limit,
                 )
             found += answer["Items"]
-        found = sorted(found, key=lambda item: int(item["settleAfter"]["N"]))[:limit]
+        found = sorted(found, key=lambda item: int(item["dueAt"]["N"]))[:limit]
         keys = [(item["userId"]["S"], item["fileId"]["S"]) for item in found]
-        users = tuple(user_id for user_id, name in keys if name == items.account_id(user_id))
-        return Overdue(tuple(key for key in keys if key[1] != items.account_id(key[0])), users)
+        users = tuple(user_id for user_id, name in keys if name == account_row_id(user_id))
+        return Overdue(tuple(key for key in keys if key[1] != account_row_id(key[0])), users)
 
     def scan(self) -> Iterator[Row]:
         """Every row; costs a read of the whole table."""
@@ -184,6 +225,11 @@ class DynamoMetadata:
             raise Unavailable(f"{WHAT} has no table {self._table} for us") from error
 
 
+def _page(found: list[dict[str, Any]], position: str | None) -> Page:
+    rows = map(items.row, found)
+    return Page(tuple(row for row in rows if isinstance(row, FileRecord)), position)
+
+
 def _parts(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
     for first in range(0, len(keys), BATCH_MAX):
         yield keys[first : first + BATCH_MAX]
@@ -199,18 +245,3 @@ def _transactions(changes: Sequence[Change]) -> Iterator[list[Change]]:
         part.append(change)
     if part:
         yield part
-
-
-def _reasons(error: ClientError) -> list[str]:
-    """Why each row was not written. Raises *error* again when it is about something else."""
-    code = error.response["Error"]["Code"]
-    if code == "ConditionalCheckFailedException":
-        return ["ConditionalCheckFailed"]
-    if code == "TransactionConflictException":  # of a single put, beside somebody's transaction
-        return ["TransactionConflict"]
-    if code != "TransactionCanceledException":
-        raise error
-    reasons = [str(reason.get("Code", "None")) for reason in error.response["CancellationReasons"]]
-    if any(reason in LASTING for reason in reasons):
-        raise error
-    return reasons

@@ -1,4 +1,4 @@
-"""Requests per minute, counted in Redis by the ``limits`` library.
+"""Requests per minute and per hour, counted in Redis by the ``limits`` library.
 
 Down     each process counts for itself: a user's requests are all read by one of them anyway
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import RateLimiter as Strategy
 from limits.strategies import SlidingWindowCounterRateLimiter
@@ -25,12 +25,17 @@ class LimitsRateLimiter:
         self._guard = guard
 
     def take(self, user_id: str, count: int, *, per_minute: int) -> Taken:
-        taken = self._guard(lambda: _take(self._shared, user_id, count, per_minute), None)
-        return taken or _take(self._own, user_id, count, per_minute)
+        return self._take(RateLimitItemPerMinute(per_minute), user_id, count)
+
+    def take_hourly(self, user_id: str, count: int, *, per_hour: int) -> Taken:
+        return self._take(RateLimitItemPerHour(per_hour), user_id, count)
+
+    def _take(self, item: RateLimitItem, user_id: str, count: int) -> Taken:
+        taken = self._guard(lambda: _take(self._shared, item, user_id, count), None)
+        return taken or _take(self._own, item, user_id, count)
 
 
-def _take(strategy: Strategy, user_id: str, count: int, per_minute: int) -> Taken:
-    item = RateLimitItemPerMinute(per_minute)
+def _take(strategy: Strategy, item: RateLimitItem, user_id: str, count: int) -> Taken:
     if strategy.hit(item, "uploads", user_id, cost=count):
         return Taken(count)
     stats = strategy.get_window_stats(item, "uploads", user_id)

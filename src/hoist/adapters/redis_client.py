@@ -15,6 +15,7 @@ import redis
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 AWAY_SECONDS = 1.0
+CONNECTIONS_MAX = 50  # of one process; more callers wait
 
 
 def client(url: str) -> Any:
@@ -24,7 +25,11 @@ def client(url: str) -> Any:
     a burst would look like an outage.
     """
     pool = redis.BlockingConnectionPool.from_url(
-        url, max_connections=50, timeout=1.0, socket_timeout=0.5, socket_connect_timeout=0.5
+        url,
+        max_connections=CONNECTIONS_MAX,
+        timeout=1.0,
+        socket_timeout=0.5,
+        socket_connect_timeout=0.5,
     )
     return redis.Redis.from_pool(pool)
 

@@ -17,6 +17,7 @@ from hoist.adapters.redis_client import Guard
 from hoist.domain.errors import Unavailable
 from hoist.domain.model import Principal
 from hoist.domain.ports import Clock
+from hoist.domain.versions import known
 from hoist.domain.volatile import Connection
 
 CONNECTION_SECONDS = 2 * 3600 + 600  # API Gateway's maximum life of a socket, and a margin
@@ -54,13 +55,13 @@ class RedisConnections:
 
     def find(self, connection_id: str) -> Connection | None:
         found = self._guard(lambda: self._redis.get(_connection(connection_id)), None)
-        connection = Connection(**json.loads(found)) if found else None
+        connection = _of_json(found) if found else None
         return connection if connection and self._is_open(connection) else None
 
     def of_user(self, user_id: str) -> list[Connection]:
         nothing: list[bytes] = []
         texts = self._guard(lambda: list(self._redis.hvals(_of_user(user_id))), nothing)
-        found = [Connection(**json.loads(text)) for text in texts]
+        found = [_of_json(text) for text in texts]
         for connection in found:
             if not self._is_open(connection):  # its gateway died, and newer ones keep the hash
                 self.remove(connection)
@@ -68,6 +69,10 @@ class RedisConnections:
 
     def _is_open(self, connection: Connection) -> bool:
         return self._clock() < connection.connected_at_ms + CONNECTION_SECONDS * 1000
+
+
+def _of_json(text: bytes) -> Connection:
+    return Connection(**known(Connection, json.loads(text)))
 
 
 def _connection(connection_id: str) -> str:
@@ -98,7 +103,7 @@ class RedisTickets:
         if not found:
             return None
         kept = json.loads(found)
-        return Principal(**{**kept, "roles": tuple(kept["roles"])})
+        return Principal(**known(Principal, kept) | {"roles": tuple(kept["roles"])})
 
 
 def _ticket(ticket: str) -> str:

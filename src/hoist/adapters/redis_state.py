@@ -5,33 +5,43 @@ Down     both act as if empty, for a second at a time
 
 from __future__ import annotations
 
+import itertools
 import json
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from typing import Any
 
-from hoist.adapters.redis_client import AWAY_SECONDS, Guard
-from hoist.domain.volatile import Answer
+import redis
 
-PAGE_SECONDS, ANSWER_SECONDS, GENERATION_SECONDS = 300, 24 * 3600, 24 * 3600
+from hoist.adapters.redis_client import AWAY_SECONDS, Guard
+from hoist.domain.errors import Unavailable
+from hoist.domain.versions import known
+from hoist.domain.volatile import PAGES_KEPT, Answer, KeptPage
+
+PAGE_SECONDS, ANSWER_SECONDS, GENERATION_SECONDS = 60, 24 * 3600, 24 * 3600
 OWED_MAX = 10_000
 
 # Keep a page only in the generation it was read for: a slow reader must not bring an old list back.
+# All pages of a generation end with its first one: none is ever older than PAGE_SECONDS.
 PUT_PAGE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
+local kept = redis.call('HLEN', KEYS[2])
+if kept >= tonumber(ARGV[4]) and redis.call('HEXISTS', KEYS[2], ARGV[2]) == 0 then return 0 end
+redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
+if kept == 0 then redis.call('EXPIRE', KEYS[2], ARGV[5]) end
 return 1
 """
-# "accepted" never replaces anything: it may come late. The handler's answers replace those of the
-# same announcement, and refusals of any.
+# "accepted" never replaces anything: it may come late, even from an announcement that has lost. The
+# handler decides, so its answers replace all but a grant of another announcement.
 PUT_ANSWER = """
 local before = redis.call('GET', KEYS[1])
 if before then
   if ARGV[3] == 'accepted' then return 0 end
   before = cjson.decode(before)
-  if before.state ~= 'rejected' and before.fingerprint ~= ARGV[4] then return 0 end
+  if before.state == 'ready' and before.fingerprint ~= ARGV[4] then return 0 end
 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 return 1
@@ -42,7 +52,8 @@ class RedisListCache:
     def __init__(self, client: Any, guard: Guard) -> None:
         self._redis, self._guard = client, guard
         self._put_page = client.register_script(PUT_PAGE)
-        self._owed: dict[str, str] = {}
+        self._owed: dict[str, int] = {}  # users, and which wish for it was the latest
+        self._wishes = itertools.count()
         self._lock = threading.Lock()
         self._is_waiting = False
 
@@ -59,19 +70,19 @@ class RedisListCache:
 
     def get(self, user_id: str, generation: str, name: str) -> bytes | None:
         found: bytes | None = self._guard(
-            lambda: self._redis.get(_page(user_id, generation, name)), None
+            lambda: self._redis.hget(_pages(user_id, generation), name), None
         )
         return found
 
     def put(self, user_id: str, generation: str, name: str, page: bytes) -> bool:
-        keys = [_generation(user_id), _page(user_id, generation, name)]
-        arguments = [generation, page, PAGE_SECONDS]
+        keys = [_generation(user_id), _pages(user_id, generation)]
+        arguments = [generation, name, page, PAGES_KEPT, PAGE_SECONDS]
         return bool(self._guard(lambda: self._put_page(keys=keys, args=arguments), 0))
 
     def invalidate(self, user_ids: Sequence[str]) -> None:
         with self._lock:
-            # Random, so that a generation which was flushed can never come again.
-            self._owed |= {user_id: secrets.token_hex(8) for user_id in user_ids}
+            wish = next(self._wishes)
+            self._owed |= dict.fromkeys(user_ids, wish)
             owed = dict(self._owed)
         is_settled = not owed or self._guard(lambda: self._renew(owed), False)
         with self._lock:
@@ -84,33 +95,71 @@ class RedisListCache:
                 later.daemon = True
                 later.start()
             if len(self._owed) > OWED_MAX:
-                self._owed.clear()  # an outage this long outlives the pages
+                # Forgotten, to bound our memory: once Redis is back, these users may see a list of
+                # before their change, until its pages end: PAGE_SECONDS after they were kept.
+                self._owed.clear()
 
     def _invalidate_again(self) -> None:
         with self._lock:
             self._is_waiting = False
         self.invalidate([])
 
-    def _renew(self, generations: Mapping[str, str]) -> bool:
+    def _renew(self, user_ids: Iterable[str]) -> bool:
         pipeline = self._redis.pipeline(transaction=False)
-        for user_id, generation in generations.items():
+        for user_id in user_ids:
+            # Random, so that a flushed one never comes again; and new at each try, so that one
+            # whose answer was lost does not, with its pages, after somebody else's newer one.
+            generation = secrets.token_hex(8)
             pipeline.set(_generation(user_id), generation, ex=GENERATION_SECONDS)
         pipeline.execute()
         return True
+
+
+class RedisKeptPages:
+    """Walks through all keys of Redis, a thousand a call; holds the pages of one user."""
+
+    def __init__(self, client: Any) -> None:
+        self._redis = client
+
+    def scan(self) -> Iterator[KeptPage]:
+        with _answering():
+            for key in self._redis.scan_iter(_pages("*", "*"), count=1000):
+                user_id, _, generation = key.decode()[len("hoist:{") :].rpartition("}:pages:")
+                if self._is_now(user_id, generation):
+                    for name, body in self._redis.hgetall(key).items():
+                        yield KeptPage(user_id, generation, name.decode(), body)
+
+    def again(self, page: KeptPage) -> KeptPage | None:
+        with _answering():
+            if not self._is_now(page.user_id, page.generation):
+                return None
+            body = self._redis.hget(_pages(page.user_id, page.generation), page.name)
+        return replace(page, body=body) if body else None
+
+    def _is_now(self, user_id: str, generation: str) -> bool:
+        found = self._redis.get(_generation(user_id))
+        return bool(found and found.decode() == generation)
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except redis.RedisError as error:
+        raise Unavailable("the cache does not answer") from error
 
 
 def _generation(user_id: str) -> str:
     return f"hoist:{{{user_id}}}:generation"
 
 
-def _page(user_id: str, generation: str, name: str) -> str:
-    return f"hoist:{{{user_id}}}:page:{generation}:{name}"
+def _pages(user_id: str, generation: str) -> str:
+    return f"hoist:{{{user_id}}}:pages:{generation}"
 
 
 class RedisAnswers:
     def __init__(self, client: Any, guard: Guard) -> None:
         self._redis, self._guard = client, guard
-        self._put_answer = client.register_script(PUT_ANSWER)
 
     def get_many(self, file_ids: Sequence[str]) -> dict[str, Answer]:
         if not file_ids:
@@ -118,7 +167,9 @@ class RedisAnswers:
         keys = [_answer(file_id) for file_id in file_ids]
         found: list[bytes | None] = self._guard(lambda: list(self._redis.mget(keys)), [])
         pairs = zip(file_ids, found, strict=False)
-        return {file_id: Answer(**json.loads(kept)) for file_id, kept in pairs if kept}
+        return {
+            file_id: Answer(**known(Answer, json.loads(kept))) for file_id, kept in pairs if kept
+        }
 
     def put_many(self, answers: Mapping[str, Answer]) -> None:
         def ask() -> bool:
@@ -126,7 +177,8 @@ class RedisAnswers:
             for file_id, answer in answers.items():
                 text = json.dumps(asdict(answer))
                 arguments = [text, ANSWER_SECONDS, answer.state, answer.fingerprint]
-                self._put_answer(keys=[_answer(file_id)], args=arguments, client=pipeline)
+                # Not by its hash: redis-py would first ask whether it is known, one trip more.
+                pipeline.eval(PUT_ANSWER, 1, _answer(file_id), *arguments)
             pipeline.execute()
             return True
 

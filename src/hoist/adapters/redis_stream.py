@@ -41,7 +41,6 @@ return id
 class RedisEvents:
     def __init__(self, client: Any, guard: Guard) -> None:
         self._redis, self._guard = client, guard
-        self._publish = client.register_script(PUBLISH)
 
     def publish(self, events: Sequence[Event]) -> None:
         self.numbered(events)
@@ -54,8 +53,9 @@ class RedisEvents:
             for event in events:
                 text = json.dumps(event.body)
                 kept = [KEPT_EVENTS, KEPT_SECONDS, int(event.is_kept)]
-                arguments = [event.connection_id or "-", text, *kept]
-                self._publish(keys=[_stream(event.user_id)], args=arguments, client=pipeline)
+                # Not by its hash: redis-py would first ask whether it is known, one trip more.
+                connection_id = event.connection_id or "-"
+                pipeline.eval(PUBLISH, 1, _stream(event.user_id), connection_id, text, *kept)
             return list(pipeline.execute())
 
         nothing: list[bytes] = []

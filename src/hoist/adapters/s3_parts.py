@@ -23,11 +23,22 @@ CHANGING = ("ConditionalRequestConflict", "InvalidPart")
 
 
 class S3Parts:
-    """*patient* is a client that waits for minutes: joining thousands of parts takes its time."""
+    """*patient* is a client that waits for minutes: joining thousands of parts takes its time.
 
-    def __init__(self, client: Any, patient: Any, signer: Any, bucket: str, clock: Clock) -> None:
+    Of the bucket, *prefix* says which keys are looked through.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        patient: Any,
+        signer: Any,
+        bucket: str,
+        clock: Clock,
+        prefix: str = "files/",
+    ) -> None:
         self._client, self._patient, self._signer = client, patient, signer
-        self._bucket, self._clock = bucket, clock
+        self._bucket, self._clock, self._prefix = bucket, clock, prefix
 
     def begin(self, record: FileRecord) -> str:
         # Without an algorithm S3 refuses part checksums, with one it wants them from every part.
@@ -136,7 +147,8 @@ class S3Parts:
             self._client.delete_object(Bucket=self._bucket, Key=found.key)
 
     def _listed(self, operation: str, member: str) -> Iterator[dict[str, Any]]:
-        pages = self._client.get_paginator(operation).paginate(Bucket=self._bucket, Prefix="files/")
+        paginator = self._client.get_paginator(operation)
+        pages = paginator.paginate(Bucket=self._bucket, Prefix=self._prefix)
         with temporary_failures(WHAT):
             for page in pages:
                 yield from page.get(member, ())

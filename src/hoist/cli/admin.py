@@ -5,9 +5,15 @@ from __future__ import annotations
 import click
 
 from hoist import wiring
+from hoist.cli.dead_letter_replay import replay
+from hoist.cli.dead_letters import dlq
+from hoist.cli.lag import lag
+from hoist.cli.mends import forget_lists, rewind
 from hoist.cli.output import print_json, print_rows, say, size_words
 from hoist.cli.problems import Failure
-from hoist.domain.errors import Unavailable
+from hoist.config import STORE, STORE_FORMS
+from hoist.domain.errors import InvalidRequest, Outdated, Unavailable
+from hoist.pipeline.rebuild import what_differs
 from hoist.pipeline.reconcile import UNKNOWN_SECONDS
 
 
@@ -18,6 +24,12 @@ def admin() -> None:
     \b
     For the local stack:  eval "$(make status O=env)"
     """
+
+
+for command in (lag, forget_lists, rewind):
+    admin.add_command(command)
+dlq.add_command(replay)
+admin.add_command(dlq)
 
 
 @admin.command()
@@ -51,6 +63,24 @@ def tiers(as_json: bool) -> None:
             for row, tier in zip(rows, policy.tiers.values(), strict=True)
         ],
     )
+
+
+@admin.command()
+def migrate() -> None:
+    """Bring the store's tables up to date, and say how.
+
+    For SQL stores; a second run changes nothing, and two at once take turns. A DynamoDB table is
+    made by whoever provides it.
+    """
+    try:
+        applied = wiring.services().migrate()
+    except Unavailable as error:
+        raise Failure(f"{error}; try again when it is back", 4) from error
+    except Outdated as error:
+        raise Failure(f"{error}; use that release", 1) from error
+    for name in applied:
+        say(f"applied {name}")
+    say("The store is up to date.")
 
 
 @admin.command()
@@ -102,3 +132,44 @@ def reconcile(repair: bool, dry_run: bool, unknown_seconds: int, as_json: bool) 
         raise Failure(f"{len(mendable)} differences repaired, {left} need a person", 1)
     else:
         raise Failure(f"{len(found)} differences: --repair mends them", 1)
+
+
+@admin.command()
+@click.option(
+    "--into", required=True, metavar="STORE", help="An empty one, as HOIST_STORE names it."
+)
+@click.option("--no-compare", is_flag=True, help="The store in use is lost: only rebuild.")
+@click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON.")
+def rebuild(into: str, no_compare: bool, as_json: bool) -> None:
+    """Make the store anew from the log, and compare it with the one in use.
+
+    Replays hoist.metadata from its beginning into an empty store. The one in use is not touched.
+    Exit code 0 when both hold the same, 1 when not.
+
+    \b
+    hoist admin rebuild --into sqlite:///rebuilt.db
+    """
+    if not STORE.fullmatch(into):
+        raise click.BadParameter(STORE_FORMS, param_hint="--into")
+    services = wiring.services()
+    try:
+        told = services.rebuild(into)(is_compared=not no_compare)
+    except InvalidRequest as error:
+        raise Failure(f"{error}: {into.rpartition('@')[2]}", 1) from error
+    except Unavailable as error:
+        raise Failure(f"{error}; try again when it is back", 4) from error
+    finally:
+        services.close()
+    rows = [(*one.key, what_differs(one)) for one in told.unlike]
+    if as_json:
+        found = [dict(zip(("userId", "rowId", "detail"), row, strict=True)) for row in rows]
+        print_json({"events": told.events, "rows": told.rows, "differences": found})
+    elif rows:
+        print_rows(("USER", "ROW", "DETAIL"), rows)
+    if told.unreadable:
+        say(f"{told.unreadable} events cannot be read; they are among the dead letters.")
+    say(f"{told.events} events made {told.rows} rows.")
+    if rows:
+        raise Failure(f"{len(rows)} rows differ from the store in use", 1)
+    if not no_compare:
+        say("The store in use holds the same.")

@@ -6,14 +6,19 @@ import importlib
 
 import click
 
+from hoist.cli.changes import mv, publish, restore, rm, unpublish
 from hoist.cli.context import Context
-from hoist.cli.files import cancel, download, ls, status
+from hoist.cli.download import download, open_
+from hoist.cli.files import cancel, ls, status
+from hoist.cli.history import history, timeline
 from hoist.cli.login import login, logout, whoami
 from hoist.cli.problems import TellingGroup
+from hoist.cli.sharing import share, shares, unshare
 from hoist.cli.shells import completion
 from hoist.cli.upload import upload
 from hoist.cli.watch import watch
 
+OPERATORS = ("admin", "doctor")
 EPILOG = """\b
 Exit codes:
   0  done
@@ -28,14 +33,15 @@ Data goes to stdout, everything else to stderr."""
 
 
 class _Commands(TellingGroup):
-    """With ``admin``, which brings the whole service along, only when it is asked for."""
+    """With those of operators, which bring the whole service along, only when asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "admin"])
+        return sorted([*super().list_commands(ctx), *OPERATORS])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name == "admin":
-            command: click.Command = importlib.import_module("hoist.cli.admin").admin
+        if cmd_name in OPERATORS:
+            module = importlib.import_module(f"hoist.cli.{cmd_name}")
+            command: click.Command = getattr(module, cmd_name)
             return command
         return super().get_command(ctx, cmd_name)
 
@@ -68,20 +74,13 @@ class _Commands(TellingGroup):
 @click.version_option(package_name="hoist")
 @click.pass_context
 def main(context: click.Context, url: str, issuer: str, audience: str) -> None:
-    """Upload files to Hoist, list them and get them back."""
+    """Upload files to Hoist, list, change and share them, and get them back."""
     context.obj = Context(url, issuer, audience)
 
 
 for command in (
-    login,
-    logout,
-    whoami,
-    upload,
-    watch,
-    status,
-    cancel,
-    ls,
-    download,
+    *(login, logout, whoami, upload, watch, status, cancel, ls, download, open_),
+    *(rm, restore, mv, publish, unpublish, share, shares, unshare, history, timeline),
     completion,
 ):
     main.add_command(command)

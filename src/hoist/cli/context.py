@@ -11,6 +11,7 @@ import click
 
 from hoist.cli.credentials import CredentialsFile
 from hoist.cli.journal import Journal
+from hoist.cli.problems import TellWait
 from hoist.client import Client, Issuer, Retry, Session
 from hoist.client.views import OnEvent
 
@@ -36,7 +37,8 @@ class Context:
         if not urls or not all(url.startswith(("http://", "https://")) for url in urls):
             raise click.BadParameter("give http:// or https:// addresses", param_hint="--url")
         session = Session(self.credentials(), self.issuer())
-        return Client(urls, session, on_event=on_event, retry=Retry((0.2, 0.5, 1.0)))
+        retry = Retry((0.2, 0.5, 1.0), told=TellWait())
+        return Client(urls, session, on_event=on_event, retry=retry)
 
 
 def credentials_path(environ: Mapping[str, str]) -> Path:

@@ -1,12 +1,13 @@
-"""hoist status, cancel, ls, download."""
+"""hoist status, cancel, ls."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import click
 
 from hoist.cli.context import Context, pass_context
+from hoist.cli.filters import filter_options
 from hoist.cli.output import (
     print_facts,
     print_json,
@@ -16,8 +17,18 @@ from hoist.cli.output import (
     shown_path,
     size_words,
 )
-from hoist.cli.problems import Failure
-from hoist.client import File, HoistProblem
+from hoist.client import Client, File, Filters, HoistProblem
+from hoist.client.filters import Sort
+
+PAGE_MAX = 200
+ORDERS: dict[tuple[str, bool], Sort] = {
+    ("created", False): "-created",
+    ("created", True): "created",
+    ("name", False): "name",
+    ("name", True): "-name",
+    ("size", False): "-size",
+    ("size", True): "size",
+}
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 
@@ -42,6 +53,7 @@ def status(context: Context, file_id: str, as_json: bool) -> None:
     if file := view.get("file"):
         facts += [("name", shown_path(file)), ("size", size_words(file["size"]))]
         facts += [("created", file["createdAt"])]
+        facts += [("revision", file["revision"])] if "revision" in file else []
     if error := view.get("error"):
         facts.append(("reason", error.get("detail", "")))
     print_facts(facts)
@@ -65,63 +77,72 @@ def cancel(context: Context, file_id: str) -> None:
 
 
 @click.command()
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 200))
+@click.option(
+    "--sort",
+    type=click.Choice(["created", "name", "size"]),
+    default="created",
+    show_default=True,
+    help="Newest first, names from A to Z, or largest first.",
+)
+@click.option("--reverse", is_flag=True, help="The other way round.")
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice(["pending", "stored", "rejected", "expired", "missing"]),
+    help="Only these; may be given several times.",
+)
+@click.option("--trash", is_flag=True, help="What is in the trash.")
+@filter_options
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1), help="At most so many."
+)
 @click.option("--all", "everything", is_flag=True, help="Every file, however many.")
 @as_json_option
 @pass_context
-def ls(context: Context, limit: int, everything: bool, as_json: bool) -> None:
+def ls(context: Context, /, filters: Filters, limit: int, everything: bool, **how: Any) -> None:
     """List your files, newest first.
 
     In a pipe: id, status, size in bytes, time of creation and name (after its folder), separated
-    by tabs.
+    by tabs; with --trash, also until when a file can be restored.
+
+    \b
+    hoist ls --type 'image/*' --from 7d --sort size
+    hoist ls --folder photos/ --min-size 10MB
     """
+    filters |= {"sort": ORDERS[how["sort"], how["reverse"]]}
+    if how["statuses"]:
+        filters |= {"status": how["statuses"]}
+    if how["trash"]:
+        if how["statuses"]:
+            raise click.UsageError("--trash and --status exclude each other")
+        filters |= {"status": "deleted"}
     with context.client() as client:
         if everything:
-            files, more = list(client.iterate()), None
+            files, more = list(client.iterate(**filters)), None
         else:
-            page = client.list(limit=limit)
-            files, more = page["files"], page["nextCursor"]
-    if as_json:
+            files, more = _some(client, limit, filters)
+    if how["as_json"]:
         print_json({"files": files, "nextCursor": more})
         return
-    headings = ("ID", "STATUS", "SIZE", "CREATED", "NAME")
-    print_rows(headings, [_row(file) for file in files])
+    headings = ("ID", "STATUS", "SIZE", "CREATED", "NAME", *(["UNTIL"] if how["trash"] else []))
+    print_rows(headings, [_row(file, in_trash=how["trash"]) for file in files])
     if more:
         say("There are more: --all shows every file.")
 
 
-@click.command()
-@click.argument("file_id", metavar="ID")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    help="File or folder to write to; a file is replaced  [default: the file's name, here]",
-)
-@as_json_option
-@pass_context
-def download(context: Context, file_id: str, output: Path | None, as_json: bool) -> None:
-    """Get a file; it appears only when it is complete and its SHA-256 is right."""
-    with context.client() as client:
-        path = output
-        if path is None or path.is_dir():
-            path = (path or Path()) / local_name(client.get(file_id))
-            # Only a name the person typed may replace something.
-            if path.exists():
-                raise Failure(f"{path} exists: choose another name with -o")
-        file = client.download(file_id, path)
-    if as_json:
-        print_json({**file, "path": str(path)})
-    else:
-        click.echo(printable(str(path)))
+def _some(client: Client, limit: int, filters: Filters) -> tuple[list[File], str | None]:
+    """The first *limit* files, from as many pages as they take, and the cursor after them."""
+    files: list[File] = []
+    more: str | None = None
+    while True:
+        page = client.list(min(limit - len(files), PAGE_MAX), more, **filters)
+        files += page["files"]
+        more = page["nextCursor"]
+        if more is None or len(files) >= limit:
+            return files, more
 
 
-def local_name(file: File) -> str:
-    """A name without folders or control characters; the id when nothing is left of it."""
-    last = file["name"].replace("\\", "/").rpartition("/")[2]
-    name = "".join(filter(str.isprintable, last)).strip()
-    return file["fileId"] if name in ("", ".", "..") else name
-
-
-def _row(file: File) -> tuple[object, ...]:
-    return file["fileId"], file["status"], file["size"], file["createdAt"], shown_path(file)
+def _row(file: File, *, in_trash: bool) -> tuple[object, ...]:
+    cells = file["fileId"], file["status"], file["size"], file["createdAt"], shown_path(file)
+    return (*cells, file.get("deletedUntil", "")) if in_trash else cells

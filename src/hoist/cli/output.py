@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -13,6 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from hoist.client import File
+
+WIDTH = 10_000  # no terminal's: it breaks long lines itself
 
 
 def say(line: str) -> None:
@@ -32,18 +34,29 @@ def print_facts(facts: Sequence[tuple[str, object]]) -> None:
 
 
 def print_rows(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table on a terminal; in a pipe one line per row, its cells separated by tabs."""
-    cells = [[printable(str(cell)) for cell in row] for row in rows]
-    if not sys.stdout.isatty():
-        for row in cells:
-            click.echo("\t".join(row))
+    """A table on a terminal; in a pipe one line per row, its cells separated by tabs.
+
+    Cells stay whole, however narrow the terminal: ids and addresses are there to be copied.
+    """
+    if sys.stdout.isatty():
+        console = Console(width=WIDTH)
+        with console.capture() as drawn:
+            console.print(table_of(headings, rows))
+        for line in drawn.get().splitlines():
+            click.echo(line.rstrip())
         return
+    for row in rows:
+        click.echo("\t".join(printable(str(cell)) for cell in row))
+
+
+def table_of(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """*rows* under *headings*, as the terminal shows them."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in cells:
-        table.add_row(*map(Text, row))
-    Console().print(table)
+        table.add_column(heading, no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(printable(str(cell))) for cell in row))
+    return table
 
 
 def printable(text: str) -> str:
@@ -60,6 +73,6 @@ def size_words(size: int) -> str:
     return f"{amount:.1f}".removesuffix(".0") + f" {units[0]}"
 
 
-def shown_path(file: File) -> str:
+def shown_path(file: File | Mapping[str, Any]) -> str:
     """A file's name, after its folder when it has one."""
-    return f"{file['folder']}/{file['name']}" if file.get("folder") else file["name"]
+    return f"{file['folder']}/{file['name']}" if file.get("folder") else str(file["name"])

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import click
 
-from hoist.cli.output import size_words
+from hoist.cli.output import printable, say, size_words
 from hoist.client import HoistProblem, Unreachable
 
 FAILED, NOT_LOGGED_IN, UNREACHABLE, PARTLY_FAILED = 1, 3, 4, 5
 INTERRUPTED = 130  # as shells say it
+SAME_SECONDS = 10.0
 _LOGIN_ERRORS = ("invalid_grant", "access_denied")
 
 
@@ -21,6 +23,22 @@ class Failure(click.ClickException):
     def __init__(self, message: str, exit_code: int = FAILED) -> None:
         super().__init__(message)
         self.exit_code = exit_code  # type: ignore[misc]  # click reads it from the instance
+
+
+class TellWait:
+    """Says on stderr that something is tried again, and why: the same not twice in a while."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._told: dict[str, float] = {}
+
+    def __call__(self, problem: HoistProblem, pause: float) -> None:
+        now, why = self._clock(), problem.detail.partition(";")[0].rstrip(".")
+        if now - self._told.get(why, -SAME_SECONDS) < SAME_SECONDS:
+            return
+        self._told = {why: now}
+        when = f"in {pause:.0f} s" if pause >= 1 else "now"
+        say(f"{printable(why)}: trying again {when}")
 
 
 class TellingGroup(click.Group):
@@ -56,8 +74,18 @@ def explain(problem: HoistProblem) -> str:
         return f"{detail}: run `hoist login`"
     if problem.code == "upload_cancelled":
         return f"{detail}: run the command again to upload it anew"
+    if problem.code == "precondition_failed" and "revision" in problem.members:
+        revision = problem.members["revision"]
+        return (
+            f"somebody changed it meanwhile: it is revision {revision} now; "
+            "look with `hoist ls`, then try again"
+        )
+    if problem.code == "archive_too_large":
+        return f"{detail}: choose fewer files, or use `hoist download --all`"
     if "limit" in problem.members:
         return " ".join([f"{detail}.", *_limits(problem.members)])
+    if problem.code == "not_confirmed" and problem.retriable:
+        return f"{detail}: look with `hoist ls`, then try again"
     if problem.code == "not_confirmed":
         return f"{detail}: look again with `hoist status`"
     return f"{detail} ({problem.code})"

@@ -111,7 +111,7 @@ def _upload(
     except (HoistProblem, OSError) as problem:
         outcome = Outcome(item.path, problem=problem)
     else:
-        outcome = Outcome(item.path, upload=done)
+        outcome = Outcome(item.path, done.file)
     if outcome.is_final:
         journal.remove(item.message_id)
     return outcome

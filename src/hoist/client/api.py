@@ -5,25 +5,32 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, Unpack
 from urllib.parse import quote
 
-from hoist.client.problems import HoistProblem, Retry
+from hoist.client.archives import Archives
+from hoist.client.download_all import DownloadAll, Downloaded
+from hoist.client.fetch import Fetch, Wanted
+from hoist.client.files import Files
+from hoist.client.filters import Filters
+from hoist.client.problems import Retry
 from hoist.client.progress import REPORT_SECONDS
 from hoist.client.rest import Gateways, Rest
+from hoist.client.sharing import Sharing
 from hoist.client.socket import Event, Socket
 from hoist.client.source import measure
 from hoist.client.storage import Storage
 from hoist.client.tokens import TokenSource
 from hoist.client.uploads import Upload, Uploads
-from hoist.client.views import File, FilePage, Me, OnEvent, OnProgress, UploadView
+from hoist.client.views import File, Me, OnEvent, OnProgress, UploadView
 from hoist.client.watch import Watch
 
 STORED_SECONDS = 120.0
 PARTS_AT_ONCE = 4
+DOWNLOADS_AT_ONCE = 4
 PART_CHECKSUMS_ABOVE_BYTES = 8 * 1024**2  # smaller files are never sent in parts
 
 
@@ -35,7 +42,7 @@ def _unseen(bytes_done: int) -> None:
     pass
 
 
-class Client:
+class Client(Files, Sharing, Archives):
     """Talks to one gateway of *urls*, and to the next one when that fails.
 
     Every method raises ``HoistProblem``: ``Unreachable`` when no gateway answers, ``NotLoggedIn``
@@ -70,6 +77,7 @@ class Client:
         self._rest = Rest(self._gateways, tokens, self._retry)
         self._socket = Socket(self._gateways, tokens, on_event)
         self._storage = Storage()
+        self._fetch = Fetch(self._storage, self._retry, self._stopped.is_set)
         self._uploads = Uploads(
             self._rest,
             self._socket,
@@ -95,7 +103,7 @@ class Client:
         self._storage.close()
 
     def stop(self) -> None:
-        """From another thread: uploads under way soon raise ``Stopped``, and can be resumed."""
+        """From another thread: transfers under way soon raise ``Stopped``, and can be resumed."""
         self._stopped.set()
         self._socket.close()
 
@@ -150,25 +158,10 @@ class Client:
         """
         return Watch(self._gateways, self._tokens, self._on_event, self._retry).run(quiet_seconds)
 
-    def get(self, file_id: str) -> File:
-        """The file; problem ``not_found`` for another user's too."""
-        file: File = self._rest.call("GET", f"/files/{quote(file_id, safe='')}").json()
-        return file
-
     def me(self) -> Me:
         """Who the token speaks for, and what the tier allows."""
         me: Me = self._rest.call("GET", "/me").json()
         return me
-
-    def iterate(self, page_size: int = 200) -> Iterator[File]:
-        """Every file, newest first, page by page."""
-        cursor: str | None = None
-        while True:
-            page = self.list(limit=page_size, cursor=cursor)
-            yield from page["files"]
-            cursor = page["nextCursor"]
-            if cursor is None:
-                return
 
     def download(
         self,
@@ -179,25 +172,49 @@ class Client:
     ) -> File:
         """Write the content to *path*, which appears (or is replaced) only when all is there.
 
-        Size and, where it is known, SHA-256 are compared: ``content_differs``.
+        What is interrupted stays in a hidden file beside *path*; the same call goes on from
+        there. Size and, where it is known, SHA-256 are compared: ``content_differs``.
         """
         file = self.get(file_id)
-
-        def once() -> None:
-            answer = self._rest.call("GET", f"/files/{quote(file_id, safe='')}/content")
-            if answer.status_code != 302:
-                detail = f"no download address, but status {answer.status_code}"
-                raise HoistProblem("http_error", answer.status_code, detail)
-            self._storage.get(answer.headers["Location"], file, Path(path), on_progress)
-
-        self._retry.run(once)
+        self._fetch_file(file, Path(path), on_progress)
         return file
 
-    # Last, because below it `list` is no longer the type.
-    def list(self, limit: int = 50, cursor: str | None = None) -> FilePage:
-        """One page of your files, newest first; *cursor* is the last page's ``nextCursor``."""
-        query: dict[str, str | int] = {"limit": limit}
-        if cursor:
-            query["cursor"] = cursor
-        page: FilePage = self._rest.call("GET", "/files", query=query).json()
-        return page
+    def download_all(
+        self,
+        into: str | os.PathLike[str],
+        *,
+        at_once: int = DOWNLOADS_AT_ONCE,
+        progress_of: Callable[[File], OnProgress] = lambda file: _unseen,
+        **filters: Unpack[Filters],
+    ) -> list[Downloaded]:
+        """Bring every stored file that *filters* mean into a folder, in their own folders.
+
+        Names are made safe and distinct, and nothing that the folder has already is replaced.
+        What an earlier call brought is not fetched again: a hidden index in *into* tells.
+        ``folder_in_use`` when another process is at it.
+        """
+        wanted: Filters = {**filters, "status": "stored"}
+        many = DownloadAll(self._fetch_file, self.stop, progress_of)
+        return many.run(self.iterate(**wanted), Path(into), at_once)
+
+    def download_archive(
+        self,
+        archive_id: str,
+        path: str | os.PathLike[str],
+        *,
+        on_progress: OnProgress = _unseen,
+    ) -> None:
+        """Write a ready archive to *path*, as ``download`` does with a file.
+
+        But an interrupted one leaves nothing behind, and the next one begins anew.
+        """
+        target = Path(path)
+
+        def url() -> str:
+            return self.archive_ready(archive_id)["downloadUrl"]
+
+        self._fetch.run(Wanted(archive_id, target.name), target, url, on_progress)
+
+    def _fetch_file(self, file: File, path: Path, on_progress: OnProgress) -> None:
+        file_id = file["fileId"]
+        self._fetch.run(Wanted.of(file), path, lambda: self.content_url(file_id), on_progress)

@@ -9,12 +9,13 @@ from typing import Any, Protocol, cast
 
 import httpx
 
-from hoist.client.problems import Expired, HoistProblem, Unreachable, problem_from
+from hoist.client.problems import HoistProblem, Unreachable, problem_from, settled
 from hoist.client.rest import Rest
 from hoist.client.socket import Conversation, Event
 from hoist.client.views import OnEvent, SignedPart, UploadView, WantedPart
 
 ANSWER_SECONDS = 15.0
+LOOK_SECONDS = 3.0  # of silence after a request, before looking how far it is
 REPORT_TIMEOUT = httpx.Timeout(5)
 SETTLED = ("ready", "stored")
 
@@ -49,21 +50,6 @@ class Line(Protocol):
         """What was heard of the upload within *seconds*, also a late refusal of ``complete``."""
 
 
-def settled(view: UploadView) -> UploadView:
-    """*view*, unless it is the end of the upload without a file: raises that."""
-    if view["state"] == "rejected":
-        raise problem_from(view.get("error", {}), 400)
-    if view["state"] == "cancelled":
-        raise cancelled()
-    if view["state"] == "expired":
-        raise Expired
-    return view
-
-
-def cancelled() -> HoistProblem:
-    return HoistProblem("upload_cancelled", 409, "the upload was cancelled")
-
-
 def problem_of_event(event: Event) -> HoistProblem:
     """The refusal in *event*. A token that ended is none: the next connection has a fresh one."""
     problem = problem_from(event.get("error", {}), 400)
@@ -80,6 +66,7 @@ class SocketLine:
         self._id = str(message["messageId"])
         self.has_part_checksums = bool(message["file"].get("partChecksums"))
         self._is_completing = False
+        self._looks = 0  # that nobody has answered yet
         self._on_event = on_event
 
     @property
@@ -90,10 +77,16 @@ class SocketLine:
         frame = {"action": "upload", **self._message}
         self._on_event("frame.sent", frame, time.time())
         self._talk.say(frame)
-        while True:
-            view = self._view(self._hear())
-            if view and view["state"] in SETTLED:
-                return view
+        for looks_left in reversed(range(round(ANSWER_SECONDS / LOOK_SECONDS))):
+            while event := self._next(LOOK_SECONDS):
+                view = self._asked(event)
+                if view and view["state"] in SETTLED:
+                    return view
+            # The service may have lost the event on its way to us; it does not lose the upload.
+            if looks_left:
+                self._talk.say({"action": "status", "messageId": self._id})
+                self._looks += 1
+        raise Unreachable("the upload is still in the queue; ask again with its messageId")
 
     def sign(self, file_id: str, parts: Sequence[WantedPart]) -> list[SignedPart]:
         self._talk.say({"action": "sign", "messageId": self._id, "parts": list(parts)})
@@ -120,7 +113,7 @@ class SocketLine:
 
     def wait(self, seconds: float) -> UploadView | None:
         try:
-            event = self._talk.hear(seconds)
+            event = self._next(seconds)
         except Unreachable:
             return None  # the event may have been lost with the socket
         # Without a complete, an error is the answer to a progress report: that fails no upload.
@@ -129,13 +122,34 @@ class SocketLine:
         return self._view(event)
 
     def _hear(self) -> Event:
-        event = self._talk.hear(ANSWER_SECONDS)
+        event = self._next(ANSWER_SECONDS)
         if event is None:
             raise Unreachable(f"the gateway said nothing for {ANSWER_SECONDS:.0f} seconds")
         return event
 
+    def _next(self, seconds: float) -> Event | None:
+        try:
+            return self._talk.hear(seconds)
+        except Unreachable:
+            self._looks = 0  # their answers are lost as well
+            raise
+
+    def _asked(self, event: Event) -> UploadView | None:
+        if self._is_of_look(event):
+            return settled(cast(UploadView, event["upload"])) if "upload" in event else None
+        return self._view(event)
+
+    def _is_of_look(self, event: Event) -> bool:
+        """What is not found may be in the log, and not in the store yet."""
+        code = event.get("error", {}).get("code")
+        is_answer: bool = event["event"] == "upload.status" or code == "not_found"
+        self._looks -= is_answer and self._looks > 0
+        return is_answer
+
     def _view(self, event: Event) -> UploadView | None:
         """What *event* says about the upload. Raises the end of it."""
+        if self._looks and self._is_of_look(event):
+            return None  # late: there is a newer answer
         name, file_id = event["event"], str(event.get("fileId", ""))
         if name == "upload.accepted":  # 00-<trace id>-<span>-<flags>, of the request sent last
             parts = str(event.get("traceparent", "")).split("-")
@@ -183,11 +197,22 @@ class RestLine:
     def ask(self) -> UploadView:
         self._on_event("request.sent", self._message, time.time())
         answer = self._rest.once(
-            "POST", "/files/upload", body=self._message, headers={"Prefer": "wait=10"}
+            "POST", "/files/upload", body=self._message, headers={"Prefer": "wait=5"}
         )
         view = settled(answer.json())
+        if answer.status_code == 202:  # the event may be lost; the upload is not
+            view = settled(self._look(view))
         if view["state"] not in SETTLED:
             raise Unreachable("the upload is still in the queue; ask again with its messageId")
+        return view
+
+    def _look(self, accepted: UploadView) -> UploadView:
+        try:
+            view: UploadView = self._rest.once("GET", f"/uploads/{accepted['fileId']}").json()
+        except HoistProblem as problem:
+            if problem.code != "not_found":
+                raise
+            return accepted
         return view
 
     def sign(self, file_id: str, parts: Sequence[WantedPart]) -> list[SignedPart]:

@@ -6,8 +6,8 @@ import threading
 import time
 
 from hoist.client.crew import in_parallel
-from hoist.client.lines import Line, cancelled
-from hoist.client.problems import Attempts, Expired, HoistProblem, Unreachable
+from hoist.client.lines import Line
+from hoist.client.problems import Attempts, Expired, HoistProblem, Unreachable, cancelled
 from hoist.client.progress import Reporter, Tally
 from hoist.client.source import Source
 from hoist.client.storage import Storage

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, TypeVar
 
+from hoist.client.views import UploadView
+
 T = TypeVar("T")
 PATIENCE_SECONDS = 90.0
 PAUSE_SECONDS_MIN = 0.1
+TOLD_SECONDS = 1.0
 
 
 class HoistProblem(Exception):
@@ -74,6 +78,21 @@ class Expired(HoistProblem):
         super().__init__("upload_expired", 410, "the upload expired before all its bytes came")
 
 
+def cancelled() -> HoistProblem:
+    return HoistProblem("upload_cancelled", 409, "the upload was cancelled")
+
+
+def settled(view: UploadView) -> UploadView:
+    """*view*, unless it is the end of the upload without a file: raises that."""
+    if view["state"] == "rejected":
+        raise problem_from(view.get("error", {}), 400)
+    if view["state"] == "cancelled":
+        raise cancelled()
+    if view["state"] == "expired":
+        raise Expired
+    return view
+
+
 class Stopped(HoistProblem):
     """The client itself was told to stop; at the service nothing changed."""
 
@@ -99,15 +118,19 @@ class Patience:
 
 @dataclass(frozen=True)
 class Retry:
-    """Asks again what may work later, after each of ``pauses`` (seconds).
+    """Asks again what may work later, after each of ``pauses`` (seconds), half longer or shorter.
 
+    By chance, so that those who were cut off at once do not come back at once.
     When the server says how long to wait, that is waited instead, as long as it fits into
-    ``patience_seconds`` altogether.
+    ``patience_seconds`` altogether. *told* hears of whatever costs a second or more: why, and in
+    how many seconds it is tried again.
     """
 
     pauses: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0)
     sleep: Callable[[float], None] = time.sleep
+    spread: Callable[[float], float] = lambda pause: pause * random.uniform(0.5, 1.5)
     patience_seconds: float = PATIENCE_SECONDS
+    told: Callable[[HoistProblem, float], None] = lambda problem, pause: None
 
     def patience(self) -> Patience:
         return Patience(self.patience_seconds)
@@ -120,12 +143,15 @@ class Retry:
         patience = patience or self.patience()
         pauses = iter(self.pauses)
         while True:
+            began = time.monotonic()
             try:
                 return once()
             except HoistProblem as problem:
                 pause = self._pause(problem, pauses, patience)
                 if pause is None:
                     raise
+                if pause + time.monotonic() - began >= TOLD_SECONDS:
+                    self.told(problem, pause)
             self.sleep(pause)
 
     def _pause(
@@ -136,7 +162,8 @@ class Retry:
             return None
         wanted = problem.retry_after_seconds
         if wanted is None:
-            return next(pauses, None)
+            pause = next(pauses, None)
+            return None if pause is None else self.spread(pause)
         wanted = max(wanted, PAUSE_SECONDS_MIN)  # 0 must not become a busy loop
         return wanted if patience.spend(wanted) else None
 

@@ -44,7 +44,9 @@ class Gateways:
 
 
 class Rest:
-    """Every request here may be repeated: uploads carry their messageId."""
+    """Every request here may be repeated: uploads carry their messageId, changes are the same
+    twice, and a link or an archive that is made twice is only one too many.
+    """
 
     def __init__(self, gateways: Gateways, tokens: TokenSource, retry: Retry) -> None:
         self._gateways = gateways
@@ -55,6 +57,10 @@ class Rest:
     def close(self) -> None:
         self._http.close()
 
+    def address(self, path: str) -> str:
+        """*path* at the gateway that answered last."""
+        return self._gateways.in_order()[0] + path
+
     def call(
         self,
         method: str,
@@ -62,12 +68,15 @@ class Rest:
         *,
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         """The answer, a redirect included. Raises ``HoistProblem`` for a status from 400.
 
         What may work later is tried again; ``once`` does not.
         """
-        return self._retry.run(lambda: self.once(method, path, body=body, query=query))
+        return self._retry.run(
+            lambda: self.once(method, path, body=body, query=query, headers=headers)
+        )
 
     def once(
         self,

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
-import secrets
 from collections.abc import Iterator
-from pathlib import Path
-from typing import BinaryIO
 
 import httpx
 
+from hoist.client.partial import Partial
 from hoist.client.problems import HoistProblem, Unreachable
-from hoist.client.source import CHUNK_BYTES
-from hoist.client.views import File, OnProgress, SignedRequest
+from hoist.client.views import OnProgress, SignedRequest
 
 TIMEOUT = httpx.Timeout(60, connect=5)
 TRY_AGAIN = (403, 408, 409, 429, 500, 502, 503, 504)  # 403: the signature may have ended
@@ -48,40 +43,51 @@ class Storage:
             raise _refusal(answer.status_code, answer.text)
         return True
 
-    def get(self, url: str, file: File, path: Path, on_progress: OnProgress) -> None:
-        """Put the content at *path* when it is complete and right: never half a file."""
-        temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
-        try:
-            with temporary.open("xb") as into:
-                checksum, size = self._fetch(url, into, on_progress)
-            _check(file, checksum, size)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    def get(self, url: str, partial: Partial, on_progress: OnProgress) -> None:
+        """Append what *partial* lacks; all of it anew when storage has another version by now.
 
-    def _fetch(self, url: str, into: BinaryIO, on_progress: OnProgress) -> tuple[str, int]:
-        digest, size = hashlib.sha256(), 0
+        *on_progress* hears how much is there. What has come stays when the connection breaks.
+        """
+        # identity: the bytes as stored, whatever lies between.
+        headers = {"Accept-Encoding": "identity"}
+        if partial.size:
+            headers["Range"] = f"bytes={partial.size}-"
+            if partial.etag:
+                headers["If-Range"] = f'"{partial.etag}"'
         try:
-            # identity: the bytes as stored, whatever lies between.
-            headers = {"Accept-Encoding": "identity"}
             with self._http.stream("GET", url, headers=headers) as answer:
-                if not answer.is_success:
-                    answer.read()
-                    raise _refusal(answer.status_code, answer.text)
-                for chunk in answer.iter_raw(CHUNK_BYTES):
-                    digest.update(chunk)
-                    size += into.write(chunk)
-                    on_progress(size)
+                if _is_complete(answer, partial):
+                    return
+                _check_start(answer, partial)
+                for chunk in answer.iter_raw():
+                    partial.append(chunk)
+                    on_progress(partial.size)
         except httpx.TransportError as error:
             raise Unreachable("the connection to storage broke") from error
-        return base64.b64encode(digest.digest()).decode(), size
 
 
-def _check(file: File, checksum: str, size: int) -> None:
-    known = file.get("checksumSha256")
-    if size != file["size"] or (known and known != checksum):
-        detail = f"what arrived is not {file['name']}: the size or the SHA-256 differs"
-        raise HoistProblem("content_differs", 502, detail, {"retriable": True})
+def _is_complete(answer: httpx.Response, partial: Partial) -> bool:
+    """Whether storage says that there is nothing after what *partial* has."""
+    total = answer.headers.get("Content-Range", "").rpartition("/")[2]
+    return answer.status_code == 416 and total == str(partial.size)
+
+
+def _check_start(answer: httpx.Response, partial: Partial) -> None:
+    """Make *partial* end where the body of *answer* begins, or raise."""
+    etag = answer.headers.get("ETag", "").strip('"')
+    if answer.status_code == 200:
+        if partial.size:
+            partial.restart()
+        partial.etag = etag or None
+        return
+    if not answer.is_success and answer.status_code != 416:
+        answer.read()
+        raise _refusal(answer.status_code, answer.text)
+    begins = answer.headers.get("Content-Range", "").startswith(f"bytes {partial.size}-")
+    if answer.status_code != 206 or not begins or partial.etag not in (None, etag):
+        partial.restart()
+        detail = "storage has not the rest of what came before"
+        raise HoistProblem("range_differs", 502, detail, {"retriable": True})
 
 
 def _refusal(status: int, text: str) -> HoistProblem:

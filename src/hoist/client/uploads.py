@@ -8,9 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from hoist.client.lines import Line, RestLine, SocketLine, cancelled, settled
+from hoist.client.lines import Line, RestLine, SocketLine
 from hoist.client.parts import PartsUpload
-from hoist.client.problems import Attempts, Expired, HoistProblem, Retry, Stopped
+from hoist.client.problems import (
+    Attempts,
+    Expired,
+    HoistProblem,
+    Retry,
+    Stopped,
+    cancelled,
+    settled,
+)
 from hoist.client.progress import REPORT_SECONDS, Reporter, Tally
 from hoist.client.rest import Rest
 from hoist.client.socket import Socket

@@ -32,6 +32,8 @@ class File(TypedDict):
     etag: NotRequired[str]
     s3Key: NotRequired[str]
     reason: NotRequired[str]
+    revision: NotRequired[int]
+    deletedUntil: NotRequired[str]
     downloadUrl: NotRequired[str]
     traceId: NotRequired[str]
 
@@ -127,3 +129,65 @@ class Me(TypedDict):
     use: NotRequired[Use]
     premium: Limits
     tokenExpiresAt: str
+
+
+class Share(TypedDict):
+    """A link to a file; ``state`` is open, expired, used_up or revoked."""
+
+    shareId: str
+    fileId: str
+    url: str
+    createdAt: str
+    expiresAt: NotRequired[str | None]
+    hasPassword: bool
+    downloadsMax: NotRequired[int | None]
+    downloads: int
+    state: str
+
+
+class Step(TypedDict):
+    """``worker`` put it on the topic, ``recordedBy`` wrote it into the file's row."""
+
+    step: str
+    at: str
+    topic: NotRequired[str]
+    partition: NotRequired[int]
+    offset: NotRequired[int]
+    worker: NotRequired[str]
+    recordedBy: NotRequired[str]
+    traceId: NotRequired[str]
+
+
+class Timeline(TypedDict):
+    """What happened to a file, oldest first."""
+
+    fileId: str
+    steps: list[Step]
+
+
+class Download(TypedDict):
+    """A download URL that was given; ``by`` is owner, public or share."""
+
+    at: str
+    by: str
+    shareId: NotRequired[str | None]
+    traceId: NotRequired[str]
+
+
+class Downloads(TypedDict):
+    """How often a download URL was given, and the last ones, newest first."""
+
+    fileId: str
+    count: int
+    downloads: list[Download]
+
+
+class Archive(TypedDict):
+    """Many files as one zip; ``state`` is building, ready or failed."""
+
+    archiveId: str
+    state: str
+    files: NotRequired[int]
+    size: NotRequired[int]
+    downloadUrl: NotRequired[str]
+    error: NotRequired[dict[str, Any] | None]

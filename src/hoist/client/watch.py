@@ -49,7 +49,7 @@ class Watch:
             except Unreachable:
                 if self._is_new or not patience.spend(RESTART_SECONDS):
                     raise
-                self._retry.sleep(RESTART_SECONDS)
+                self._retry.sleep(self._retry.spread(RESTART_SECONDS))
 
     def _live(self, talk: Conversation, quiet_seconds: float | None) -> Iterator[Event]:
         """Until the connection is lost."""

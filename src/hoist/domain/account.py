@@ -10,10 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hoist.domain.model import FileRecord, Status
+from hoist.domain.model import GONE, KEPT, FileRecord, Status
+from hoist.domain.versions import unknown
 
 # Past the end of a reservation, before the janitor asks what became of its file.
 GRACE_MS = 60 * 60 * 1000
+NAMES = frozenset({"userId", "usedBytes", "reserved", "version"})  # of a row as JSON
+
+
+def account_row_id(user_id: str) -> str:
+    return f"account#{user_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,12 @@ class Account:
     used_bytes: int = 0
     reservations: Mapping[str, Reservation] = field(default_factory=dict)
     version: int = 0
+    unknown: Mapping[str, Any] = field(default_factory=dict)  # a newer release's
+
+    @property
+    def row_id(self) -> str:
+        """In the place of a file id: each user's own, so that no index has all accounts at once."""
+        return account_row_id(self.user_id)
 
     @property
     def reserved_bytes(self) -> int:
@@ -42,7 +54,7 @@ class Account:
         return self.used_bytes + self.reserved_bytes
 
     @property
-    def settle_after_ms(self) -> int | None:
+    def due_at_ms(self) -> int | None:
         """When somebody must look at reservations that nobody settled; None without any."""
         ends = [one.until_ms for one in self.reservations.values()]
         return min(ends) + GRACE_MS if ends else None
@@ -63,7 +75,7 @@ class Account:
         """
         account = self
         if held := self.reservations.get(after.file_id):
-            is_final = after.status in (Status.CANCELLED, Status.DELETED)
+            is_final = after.status in GONE
             is_due = held.until_ms <= after.settle_after_ms
             if is_final or (is_due and after.status is not Status.PENDING):
                 account = account.release(after.file_id)
@@ -75,13 +87,16 @@ class Account:
 
 
 def _stored_bytes(record: FileRecord | None) -> int:
-    is_kept = record is not None and record.status is Status.STORED and record.stored
-    return record.stored.size if is_kept and record and record.stored else 0
+    """What is in the trash counts as well: storage still holds it."""
+    if record is None or record.status not in KEPT:
+        return 0
+    return record.stored.size if record.stored else 0
 
 
 def account_to_json(account: Account) -> dict[str, Any]:
     """A plain, JSON-ready form of *account*; ``account_from_json`` is its inverse."""
     return {
+        **account.unknown,
         "userId": account.user_id,
         "usedBytes": account.used_bytes,
         "reserved": {k: [v.size, v.until_ms] for k, v in account.reservations.items()},
@@ -95,4 +110,5 @@ def account_from_json(data: Mapping[str, Any]) -> Account:
         used_bytes=int(data["usedBytes"]),
         reservations={k: Reservation(*map(int, v)) for k, v in data["reserved"].items()},
         version=int(data["version"]),
+        unknown=unknown(data, NAMES),
     )

@@ -1,14 +1,19 @@
 """Every way an upload can be refused or fail.
 
 HoistError
-├── Malformed          not a message of ours; dead-lettered at once
+├── Malformed          not a message of ours; dead-lettered at once (``versions.NewerVersion``)
 ├── Rejected           the caller must change something; answered, never retried
 │   ├── InvalidRequest, UnknownAction, InvalidCursor
 │   ├── Unauthorized (TokenExpired), Forbidden
 │   ├── NotFound, NotStored, MessageIdConflict, UploadCancelled
 │   ├── PartsMissing, NotInParts
+│   ├── PreconditionFailed, PasswordRequired; TooManyTries (retriable)
+│   ├── NothingToArchive, ArchiveTooLarge
+│   ├── of dead letters, in ``decisions``: RequestDropped, LetterDecided
 │   └── OverLimit: FileTooLarge, QuotaExceeded; RateLimited, TooManyUploads, SlowDown (retriable)
-└── Unavailable        a dependency is down; retried, and the client is told when
+├── Unavailable        a dependency is down; retried, and the client is told when
+│   └── Busy           the log is away, or too many wait: the request may or may not be in it
+└── Outdated           this release is older than the data; told to operators only
 """
 
 from __future__ import annotations
@@ -24,9 +29,13 @@ class HoistError(Exception):
     status = 500
     retriable = False
 
+    def __init__(self, message: str = "", **members: Any) -> None:
+        super().__init__(message)
+        self._members = members
+
     def details(self) -> dict[str, Any]:
         """What a client can act on, as JSON members beside ``code`` and ``detail``."""
-        return {}
+        return {name: value for name, value in self._members.items() if value is not None}
 
 
 class Malformed(HoistError):
@@ -45,11 +54,8 @@ class InvalidRequest(Rejected):
     code, status = "invalid_request", 400
 
     def __init__(self, message: str, field: str | None = None) -> None:
-        super().__init__(message)
+        super().__init__(message, field=field)
         self.field = field
-
-    def details(self) -> dict[str, Any]:
-        return {"field": self.field} if self.field else {}
 
 
 class UnknownAction(Rejected):
@@ -92,11 +98,35 @@ class MessageIdConflict(Rejected):
         )
 
 
+class PreconditionFailed(Rejected):
+    """The file is not of the revision that the caller saw: look again, then decide."""
+
+    code, status = "precondition_failed", 412
+
+    def __init__(self, revision: int) -> None:
+        message = f"the file was changed meanwhile: it is of revision {revision} now"
+        super().__init__(message, revision=revision)
+
+
+class PasswordRequired(Rejected):
+    code, status = "password_required", 403
+
+
+class TooManyTries(Rejected):
+    code, status, retriable = "too_many_tries", 429, True
+
+    def __init__(self, message: str, retry_after_seconds: int) -> None:
+        super().__init__(f"{message}; wait a moment", retryAfterSeconds=retry_after_seconds)
+
+
 class UploadCancelled(Rejected):
     code, status = "upload_cancelled", 409
 
     def __init__(self) -> None:
-        super().__init__("this upload was cancelled; send a new messageId to upload the file again")
+        super().__init__(
+            "this upload was cancelled, or its file deleted; "
+            "send a new messageId to upload the file again"
+        )
 
 
 class NotInParts(Rejected):
@@ -104,11 +134,7 @@ class NotInParts(Rejected):
 
     def __init__(self, state: str, has_parts: bool = True) -> None:
         why = f"the upload is {state}" if has_parts else "the file goes in one PUT"
-        super().__init__(f"no parts are expected: {why}")
-        self.state = state
-
-    def details(self) -> dict[str, Any]:
-        return {"state": self.state}
+        super().__init__(f"no parts are expected: {why}", state=state)
 
 
 class PartsMissing(Rejected):
@@ -117,11 +143,25 @@ class PartsMissing(Rejected):
     code, status = "parts_missing", 409
 
     def __init__(self, missing: list[int]) -> None:
-        super().__init__(f"{len(missing)} parts are missing or of another size; send them first")
-        self.missing = missing
+        message = f"{len(missing)} parts are missing or of another size; send them first"
+        super().__init__(message, missing=missing[:100], missingCount=len(missing))
 
-    def details(self) -> dict[str, Any]:
-        return {"missing": self.missing[:100], "missingCount": len(self.missing)}
+
+class NothingToArchive(Rejected):
+    code, status = "nothing_to_archive", 409
+
+    def __init__(self) -> None:
+        super().__init__("the list shows no stored file")
+
+
+class ArchiveTooLarge(Rejected):
+    """The list holds *size* files or bytes, as *unit* says, or even more."""
+
+    code, status = "archive_too_large", 413
+
+    def __init__(self, unit: str, limit: int, size: int) -> None:
+        message = f"over the {limit} {unit} that one archive may hold; narrow the list"
+        super().__init__(message, unit=unit, limit=limit, size=size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +224,8 @@ class SlowDown(Rejected):
     code, status, retriable = "slow_down", 429, True
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"at most {limit} requests or frames a second; wait a moment")
-        self.limit = limit
-
-    def details(self) -> dict[str, Any]:
-        return {"limit": self.limit, "retryAfterSeconds": 1}
+        message = f"at most {limit} requests or frames a second; wait a moment"
+        super().__init__(message, limit=limit, retryAfterSeconds=1)
 
 
 class Unavailable(HoistError):
@@ -197,8 +234,16 @@ class Unavailable(HoistError):
     code, status, retriable = "unavailable", 503, True
 
     def __init__(self, message: str, retry_after_seconds: int = 2) -> None:
-        super().__init__(message)
-        self.retry_after_seconds = retry_after_seconds
+        super().__init__(message, retryAfterSeconds=retry_after_seconds)
 
-    def details(self) -> dict[str, Any]:
-        return {"retryAfterSeconds": self.retry_after_seconds}
+
+class Busy(Unavailable):
+    """Too much is waiting, or the log does not answer; what was asked is in it, or is not."""
+
+    code = "busy"
+
+
+class Outdated(HoistError):
+    """Somebody newer has worked on the data: a newer release must do what was asked."""
+
+    code = "outdated"

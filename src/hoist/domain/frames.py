@@ -92,6 +92,34 @@ class ProgressReport(_FromClient):
     bytes_sent: int = Field(ge=0)
 
 
+class FileChange(_FromClient):
+    """The body of ``PATCH /files/{id}``: what is to be another."""
+
+    name: str | None = None
+    folder: str | None = None
+    visibility: Annotated[Visibility, Field(strict=False)] | None = None
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if self.name is None and self.folder is None and self.visibility is None:
+            raise ValueError("send name, folder or visibility")
+        return self
+
+
+class ShareRequest(_FromClient):
+    """The body of ``POST /files/{id}/shares``. Without limits a link works until it is revoked."""
+
+    expires_in_seconds: int | None = Field(default=None, gt=0, le=10 * 366 * 24 * 3600)
+    password: str | None = Field(default=None, min_length=1, max_length=200)
+    downloads_max: int | None = Field(default=None, gt=0, le=1_000_000_000)
+
+
+class SharePassword(_FromClient):
+    """The body of ``POST /s/{shareId}``."""
+
+    password: str = Field(max_length=200)
+
+
 class _AboutUpload(_FromClient):
     message_id: MessageId
 

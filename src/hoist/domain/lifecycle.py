@@ -1,6 +1,7 @@
 """How a file's row changes with what happens to it. Every function may be called again.
 
-pending -> stored -> deleted | missing
+pending -> stored -> missing | purged
+           stored <-> deleted -> purged    its owner's changes: ``changes``
 pending -> expired -> pending        asked for again, under the same messageId; missing too
 pending -> rejected | cancelled
 arrived                              the object came before its request; hidden until it is claimed
@@ -22,10 +23,20 @@ def requested(current: FileRecord | None, new: FileRecord) -> FileRecord:
     """
     if current is None:
         return new
-    next_one = replace(new, version=current.version + 1)
+    next_one = replace(
+        new,
+        version=current.version + 1,
+        revision=current.revision,
+        changes=current.changes,
+        steps=current.steps,
+        unknown=current.unknown,
+    )
     if current.status is Status.ARRIVED and current.stored:
         return settled(next_one, current.stored)
     is_later = new.settle_after_ms > current.settle_after_ms
+    if current.status is Status.MISSING and is_later:
+        # It was a file, and may have been renamed or made private since it was announced.
+        next_one = replace(next_one, file=current.file, announced=current.announced)
     if current.status in (Status.EXPIRED, Status.MISSING) and is_later:
         return replace(next_one, created_at_ms=current.created_at_ms)
     if current.status is Status.CANCELLED and current.file == NOTHING_KNOWN:
@@ -80,7 +91,7 @@ def expired(current: FileRecord | None, at_ms: int) -> FileRecord | None:
 def cancelled(
     current: FileRecord | None, user_id: str, file_id: str, message_id: str, at_ms: int
 ) -> FileRecord:
-    """The row after its owner wants it no more: an unfinished one is cancelled, a file deleted."""
+    """The row after its owner wants it no more: an unfinished one is cancelled, a file purged."""
     reason = "cancelled by its owner"
     if current is None:
         return FileRecord(
@@ -93,11 +104,17 @@ def cancelled(
             settle_after_ms=at_ms,
             reason=reason,
         )
-    if current.status in (Status.CANCELLED, Status.DELETED):
+    if current.status in (Status.CANCELLED, Status.PURGED):
         return current
-    is_file = current.status in (Status.STORED, Status.MISSING)
-    status = Status.DELETED if is_file else Status.CANCELLED
-    return replace(current, status=status, reason=reason, version=current.version + 1)
+    is_file = current.status in (Status.STORED, Status.MISSING, Status.DELETED)
+    status = Status.PURGED if is_file else Status.CANCELLED
+    return replace(
+        current,
+        status=status,
+        reason=reason,
+        purge_after_ms=None,
+        version=current.version + 1,
+    )
 
 
 def missing(current: FileRecord | None) -> FileRecord | None:

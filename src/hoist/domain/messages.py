@@ -1,41 +1,86 @@
-"""What travels between our own parts: the ingest envelope and the metadata events.
+"""What travels between our own parts: topics, and the ingest envelope.
 
-Unknown members are ignored, so that an older reader survives a newer writer.
+Unknown members are kept and ignored, so that an older reader survives a newer writer; what must
+change otherwise becomes a new version (docs/messages.md).
 """
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from hoist.domain import strict_json
 from hoist.domain.errors import Malformed
-from hoist.domain.model import FileFacts, Multipart, Visibility
+from hoist.domain.model import FileFacts, Visibility
+from hoist.domain.versions import Step, upcast
 
 METADATA_TOPIC = "hoist.metadata"
 LANES = ("premium", "basic")
 GROUPS = {"premium": "upload-premium", "basic": "upload-basic"}
 METADATA_GROUP = "metadata-handler"
 BUCKET_GROUP = "bucket-events"
+ARCHIVES_TOPIC = "hoist.archives"
+ARCHIVES_GROUP = "archives"
+# Before the second, third, … attempt; after the one that follows the last, it is a dead letter.
+RETRY_SECONDS = (5, 30, 120, 600)
 
 
 def ingest_topic(lane: str) -> str:
     return f"hoist.ingest.{lane}"
 
 
+def retry_topic(group: str, seconds: int) -> str:
+    """Where a record of *group* waits *seconds* for its next attempt."""
+    return f"hoist.{group}.retry-{seconds}s"
+
+
 def dead_letter_topic(group: str) -> str:
     return f"hoist.{group}.dlq"
 
 
+def retry_group(group: str) -> str:
+    """The consumer group that reads the retry topics of *group*."""
+    return f"{group}.retry"
+
+
+def groups() -> dict[str, tuple[str, ...]]:
+    """Every consumer group of ours, and the topics that it alone reads."""
+    first = {group: (ingest_topic(lane),) for lane, group in GROUPS.items()}
+    first |= {METADATA_GROUP: (METADATA_TOPIC,), ARCHIVES_GROUP: (ARCHIVES_TOPIC,)}
+    again = {
+        retry_group(group): tuple(retry_topic(group, seconds) for seconds in RETRY_SECONDS)
+        for group in first
+    }
+    return first | again
+
+
+def setting_aside() -> tuple[str, ...]:
+    """Every group that has dead letters; the bucket's events reach its own through a queue."""
+    return (*GROUPS.values(), METADATA_GROUP, ARCHIVES_GROUP, BUCKET_GROUP)
+
+
 class Wire(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="allow"
+    )
 
     def to_json(self) -> bytes:
         return self.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+
+class Versioned(Wire):
+    """A message of a topic. ``steps`` lead from each version to the next, up to this one."""
+
+    steps: ClassVar[tuple[Step, ...]] = ()
+
+    @classmethod
+    def read(cls, data: Any) -> Self:
+        """*data* in whatever version. Raises ``NewerVersion``, ``ValidationError``."""
+        return cls.model_validate(upcast(data, cls.steps))
 
 
 class DescribedFile(Wire):
@@ -61,7 +106,7 @@ class DescribedFile(Wire):
         )
 
 
-class Envelope(Wire):
+class Envelope(Versioned):
     """One accepted request on an ingest topic (key: userId)."""
 
     version: Literal[1] = 1
@@ -73,96 +118,14 @@ class Envelope(Wire):
     requested_at: int
 
 
-class Parts(Wire):
-    """Storage's id of an upload in parts, and the bytes of each but the last."""
-
-    upload_id: str
-    part_size: int
-
-
-class _MetadataEvent(Wire):
-    """An event of one file. Topic ``hoist.metadata``, key userId."""
-
-    version: Literal[1] = 1
-    user_id: str
-    file_id: str
-
-
-class FileRequested(_MetadataEvent):
-    """A URL was granted."""
-
-    type: Literal["file.requested"] = "file.requested"
-    message_id: str
-    connection_id: str | None = None
-    file: DescribedFile
-    tier: str
-    requested_at: int
-    settle_after: int
-    parts: Parts | None = None
-
-    def multipart(self) -> Multipart | None:
-        return Multipart(self.parts.upload_id, self.parts.part_size) if self.parts else None
-
-
-class FileExtended(_MetadataEvent):
-    """Fresh signatures were given: the upload may take longer."""
-
-    type: Literal["file.extended"] = "file.extended"
-    settle_after: int
-
-
-class FileStored(_MetadataEvent):
-    """Storage holds the object."""
-
-    type: Literal["file.stored"] = "file.stored"
-    size: int
-    etag: str
-    stored_at: int
-    checksum_sha256: str | None = None
-
-
-class FileExpired(_MetadataEvent):
-    """The URLs ran out, and at that time storage had nothing."""
-
-    type: Literal["file.expired"] = "file.expired"
-    at: int
-
-
-class FileCancelled(_MetadataEvent):
-    """Its owner wants it no more."""
-
-    type: Literal["file.cancelled"] = "file.cancelled"
-    message_id: str
-    at: int
-
-
-class FileMissing(_MetadataEvent):
-    """Storage has lost the object of a stored file."""
-
-    type: Literal["file.missing"] = "file.missing"
-
-
-MetadataEvent = (
-    FileRequested | FileExtended | FileStored | FileExpired | FileCancelled | FileMissing
-)
-_METADATA: TypeAdapter[MetadataEvent] = TypeAdapter(
-    Annotated[MetadataEvent, Field(discriminator="type")]
-)
-
-
 def envelope_from_json(raw: bytes | None) -> Envelope:
     """Raises ``Malformed``: an envelope is ours, so a wrong one is a bug or an attack."""
-    envelope: Envelope = _ours(Envelope.model_validate, raw)
+    envelope: Envelope = ours(Envelope.read, raw)
     return envelope
 
 
-def metadata_event_from_json(raw: bytes | None) -> MetadataEvent:
-    """Raises ``Malformed``."""
-    event: MetadataEvent = _ours(_METADATA.validate_python, raw)
-    return event
-
-
-def _ours(parse: Any, raw: bytes | None) -> Any:
+def ours(parse: Any, raw: bytes | None) -> Any:
+    """*raw* as *parse* reads it. Raises ``Malformed``."""
     if raw is None:
         raise Malformed("the record has no value")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,11 +27,17 @@ class Status(StrEnum):
     EXPIRED = "expired"
     CANCELLED = "cancelled"
     DELETED = "deleted"
+    PURGED = "purged"
     MISSING = "missing"
 
 
-FILE_ID_LENGTH = 36
-HIDDEN = (Status.ARRIVED, Status.CANCELLED, Status.DELETED)
+FILE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+GONE = (Status.CANCELLED, Status.DELETED, Status.PURGED)  # its owner wants it no more
+HIDDEN = (Status.ARRIVED, *GONE)
+KEPT = (Status.STORED, Status.DELETED)  # storage holds their bytes
+UNWANTED = (Status.CANCELLED, Status.PURGED, Status.REJECTED)  # storage keeps nothing for them
+JANITORS = "purge-"  # begins the id of a change that no owner asked for
+CHANGES_KEPT, STEPS_KEPT = 16, 50
 
 
 def file_id(user_id: str, message_id: str) -> str:
@@ -46,7 +53,12 @@ def s3_key(file_id: str) -> str:
 def file_id_of_key(key: str) -> str | None:
     """The file an object key belongs to, or None when the key is not one of ours."""
     prefix, _, last = key.rpartition("/")
-    return last if prefix == f"files/{last[:2]}" and len(last) == FILE_ID_LENGTH else None
+    return last if prefix == f"files/{last[:2]}" and is_file_id(last) else None
+
+
+def is_file_id(text: str) -> bool:
+    """Whether *text* could name a file; anything else, from a stranger, is not even looked up."""
+    return FILE_ID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +117,27 @@ class StoredObject:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """Something that happened to a file: where the log has it, who said it and who recorded it."""
+
+    name: str
+    at_ms: int
+    topic: str
+    partition: int
+    offset: int
+    worker: str
+    recorded_by: str
+    trace_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class FileRecord:
-    """One row of the store. ``version`` counts its writes and guards each of them."""
+    """One row of the store. ``version`` counts its writes and guards each of them.
+
+    ``revision`` counts its owner's changes, ``changes`` are the ids of the last ones, and
+    ``announced`` is the fingerprint of what was announced, once a change made the file another.
+    ``unknown`` are the members that a newer release gave it. Lists leave ``steps`` out.
+    """
 
     user_id: str
     file_id: str
@@ -120,6 +151,28 @@ class FileRecord:
     reason: str | None = None
     trace: Mapping[str, str] = field(default_factory=dict)
     multipart: Multipart | None = None
+    revision: int = 0
+    changes: tuple[str, ...] = ()
+    announced: str | None = None
+    purge_after_ms: int | None = None
+    steps: tuple[Step, ...] = ()
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def row_id(self) -> str:
+        return self.file_id
+
+    @property
+    def due_at_ms(self) -> int | None:
+        """When the janitor looks at it; None when there is nothing to settle or to purge."""
+        if self.status is Status.PENDING:
+            return self.settle_after_ms
+        return self.purge_after_ms if self.status is Status.DELETED else None
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the announcement, whatever the file was renamed to since."""
+        return self.announced or self.file.fingerprint()
 
     @property
     def s3_key(self) -> str:
@@ -139,71 +192,3 @@ class FileRecord:
 
 
 NOTHING_KNOWN = FileFacts(name="", size=0, content_type="")
-
-
-def record_to_json(record: FileRecord) -> dict[str, Any]:
-    """A plain, JSON-ready form of *record*; ``record_from_json`` is its inverse."""
-    out: dict[str, Any] = {
-        "userId": record.user_id,
-        "fileId": record.file_id,
-        "messageId": record.message_id,
-        "name": record.file.name,
-        "folder": record.file.folder,
-        "size": record.file.size,
-        "contentType": record.file.content_type,
-        "visibility": record.file.visibility.value,
-        "checksumSha256": record.file.checksum_sha256,
-        "partChecksums": record.file.part_checksums,
-        "status": record.status.value,
-        "createdAt": record.created_at_ms,
-        "settleAfter": record.settle_after_ms,
-        "version": record.version,
-        "reason": record.reason,
-        "trace": dict(record.trace),
-    }
-    if record.multipart:
-        out["multipart"] = {
-            "uploadId": record.multipart.upload_id,
-            "partSize": record.multipart.part_size,
-        }
-    if record.stored:
-        out["stored"] = {
-            "size": record.stored.size,
-            "etag": record.stored.etag,
-            "storedAt": record.stored.stored_at_ms,
-            "checksumSha256": record.stored.checksum_sha256,
-        }
-    return out
-
-
-def record_from_json(data: Mapping[str, Any]) -> FileRecord:
-    found, parts = data.get("stored"), data.get("multipart")
-    return FileRecord(
-        user_id=data["userId"],
-        file_id=data["fileId"],
-        message_id=data["messageId"],
-        file=FileFacts(
-            name=data["name"],
-            size=int(data["size"]),
-            content_type=data["contentType"],
-            visibility=Visibility(data["visibility"]),
-            checksum_sha256=data.get("checksumSha256"),
-            folder=data.get("folder", ""),
-            part_checksums=data.get("partChecksums", False),
-        ),
-        status=Status(data["status"]),
-        created_at_ms=int(data["createdAt"]),
-        settle_after_ms=int(data["settleAfter"]),
-        version=int(data["version"]),
-        reason=data.get("reason"),
-        trace=data.get("trace") or {},
-        multipart=Multipart(parts["uploadId"], int(parts["partSize"])) if parts else None,
-        stored=StoredObject(
-            size=int(found["size"]),
-            etag=found["etag"],
-            stored_at_ms=int(found["storedAt"]),
-            checksum_sha256=found.get("checksumSha256"),
-        )
-        if found
-        else None,
-    )

@@ -37,6 +37,7 @@ class Tier(BaseModel):
     storage_quota: int = Field(gt=0)
     multipart_threshold: int = Field(ge=5 * MIB, le=SINGLE_PUT_BYTES_MAX)
     url_expires_seconds: int = Field(gt=0, le=7 * 24 * 3600)
+    trash_seconds: int = Field(ge=0, le=10 * 366 * 24 * 3600)
     lane: str = Field(pattern="^(basic|premium)$")
 
     def limits(self) -> dict[str, int]:
@@ -129,14 +130,8 @@ def check_file(file: FileFacts) -> None:
     Names are display text only, so most of Unicode is welcome; control characters are not,
     since they end up in headers, logs and terminals.
     """
-    if not file.name.strip():
-        raise InvalidRequest("the file needs a name", "file.name")
-    # NUL cannot be stored everywhere; newlines and the like are only dangerous unescaped.
-    if "\0" in file.name or any(unicodedata.category(char) == "Cs" for char in file.name):
-        raise InvalidRequest("the name holds NUL or a lone surrogate", "file.name")
-    if len(file.name.encode()) > NAME_BYTES_MAX:
-        raise InvalidRequest(f"the name is over {NAME_BYTES_MAX} bytes of UTF-8", "file.name")
-    check_folder(file.folder)
+    check_name(file.name, "file.name")
+    check_folder(file.folder, "file.folder")
     if not 1 <= file.size < 2**63:
         raise InvalidRequest("size is in bytes and at least 1: no empty files", "file.size")
     if not MEDIA_TYPE.fullmatch(file.content_type):
@@ -145,12 +140,23 @@ def check_file(file: FileFacts) -> None:
         )
 
 
-def check_folder(folder: str) -> None:
+def check_name(name: str, member: str) -> None:
+    """Raises ``InvalidRequest`` about *member* for a name that cannot be shown or stored."""
+    if not name.strip():
+        raise InvalidRequest("the file needs a name", member)
+    # NUL cannot be stored everywhere; newlines and the like are only dangerous unescaped.
+    if "\0" in name or any(unicodedata.category(char) == "Cs" for char in name):
+        raise InvalidRequest("the name holds NUL or a lone surrogate", member)
+    if len(name.encode()) > NAME_BYTES_MAX:
+        raise InvalidRequest(f"the name is over {NAME_BYTES_MAX} bytes of UTF-8", member)
+
+
+def check_folder(folder: str, member: str) -> None:
     """Refuse what is no relative path of named parts: it is shown, and rebuilt by downloads."""
     parts = folder.split("/") if folder else []
     if "\0" in folder or any(unicodedata.category(char) == "Cs" for char in folder):
-        raise InvalidRequest("the folder holds NUL or a lone surrogate", "file.folder")
+        raise InvalidRequest("the folder holds NUL or a lone surrogate", member)
     if any(part in (".", "..") or not part.strip() for part in parts) or "\\" in folder:
-        raise InvalidRequest("the folder is a relative path such as photos/2026", "file.folder")
+        raise InvalidRequest("the folder is a relative path such as photos/2026", member)
     if len(folder.encode()) > FOLDER_BYTES_MAX:
-        raise InvalidRequest(f"the folder is over {FOLDER_BYTES_MAX} bytes", "file.folder")
+        raise InvalidRequest(f"the folder is over {FOLDER_BYTES_MAX} bytes", member)

@@ -10,22 +10,24 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hoist.domain.account import Account
+from hoist.domain.listing import NEWEST_FIRST, Listing
 from hoist.domain.model import FileRecord, Principal, StoredObject
+from hoist.domain.sharing import Downloads, Share
 
 Clock = Callable[[], int]
 """Milliseconds since the epoch."""
 
 Key = tuple[str, str]
-"""(user_id, file_id)"""
+"""(user_id, row_id); a file's row id is its file id"""
 
-Row = FileRecord | Account
+Row = FileRecord | Account | Share | Downloads
 Change = Sequence[Row]
 """Rows that are written together or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Records in order, and where the next page starts (None at the end)."""
+    """Records in order, and where the next page starts (None when there is nothing more)."""
 
     records: tuple[FileRecord, ...]
     next_position: str | None
@@ -33,7 +35,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """What somebody must look at: pending files, and users with old reservations."""
+    """What somebody must look at: files to settle or purge, and users with old reservations."""
 
     files: tuple[Key, ...]
     users: tuple[str, ...]
@@ -56,23 +58,46 @@ class MetadataStore(Protocol):
         in one call, and a change has at most 100 rows.
         """
 
-    def list_by_user(self, user_id: str, *, limit: int, position: str | None = None) -> Page:
-        """The user's visible records, newest first; *position* is from the page before.
+    def list_by_user(
+        self,
+        user_id: str,
+        listing: Listing = NEWEST_FIRST,
+        *,
+        limit: int,
+        position: str | None = None,
+    ) -> Page:
+        """The user's records that *listing* matches, in its order, without their ``steps``.
 
-        Records are ordered by creation time, then file id. ``model.HIDDEN`` ones are left out.
+        *position* is ``next_position`` of the page before, of the same listing. A page may be
+        shorter than *limit*, even empty, and still have a next one.
         """
 
-    def owners(self, file_ids: Sequence[str]) -> dict[str, str]:
-        """The user of each known file; it may lag a moment behind ``write``."""
+    def owners(self, row_ids: Sequence[str]) -> dict[str, str]:
+        """The user of each known file (or any other row); it may lag behind ``write``."""
 
     def overdue(self, at_ms: int, *, limit: int) -> Overdue:
         """Up to *limit* rows to settle by *at_ms*, oldest first; it may lag."""
 
 
-class MetadataScan(Protocol):
-    """For operators: everything, in no order. Never on a request's way."""
+class SharingStore(Protocol):
+    """Links and download histories, in the same store; they are written there as well."""
 
-    def scan(self) -> Iterator[Row]: ...
+    def rows(self, keys: Sequence[Key]) -> dict[Key, Row]:
+        """The rows that exist, of any kind, as last written."""
+
+    def shares(self, user_id: str) -> list[Share]:
+        """All links that the user ever made, in no order."""
+
+    def count_download(self, share: Share) -> Share | None:
+        """One download more, in one step, however many do so at once; None when none is left.
+
+        None as well when it was revoked; its time is for the caller to look at.
+        """
+
+
+class MetadataScan(Protocol):
+    def scan(self) -> Iterator[Row]:
+        """For operators: everything, in no order. Never on a request's way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +180,16 @@ class Inventory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One record of the log. Messages of one key keep their order."""
+    """One record of the log. Messages of one key keep their order.
+
+    One that was in the log before, and failed, is moved; it may be larger for that.
+    """
 
     topic: str
     key: str
     value: bytes
     headers: Sequence[tuple[str, bytes]] = ()
+    is_moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +207,39 @@ class MessageLog(Protocol):
     def append(self, messages: Sequence[Message]) -> list[Position]:
         """Append all and return once the log has acknowledged each, in order.
 
-        Raises ``Unavailable`` when one was not acknowledged in time; some may be in the log then.
+        Raises ``Unavailable`` when one was not acknowledged in time, ``Malformed`` when one is
+        larger than its topic takes; others may be in the log then.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One record of the log as it was delivered, bytes untouched."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    timestamp_ms: int = 0
+
+
+class LogReader(Protocol):
+    """A whole topic, for operators: outside of every consumer group."""
+
+    def read(self, topic: str) -> Iterator[Sequence[Received]]:
+        """All from the beginning to the end as it is now, each partition in order, in batches.
+
+        A second call goes on where the first one ended. Raises ``Unavailable``.
+        """
+
+
+class TopicReader(Protocol):
+    """A topic of one partition, from any place on, for operators."""
+
+    def since(self, topic: str, offset: int) -> Iterator[Sequence[Received]]:
+        """All from *offset* to the end as it is now. Raises ``Unavailable``."""
 
 
 class TokenVerifier(Protocol):

@@ -5,11 +5,13 @@ None of these raises, unless it says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from hoist.domain.model import Principal
+
+PAGES_KEPT = 32  # of a user and generation
 
 
 class ListCache(Protocol):
@@ -22,10 +24,34 @@ class ListCache(Protocol):
         """The page stored as *name* in exactly this generation."""
 
     def put(self, user_id: str, generation: str, name: str, page: bytes) -> bool:
-        """Keep *page*, unless the generation moved on meanwhile: then nothing, and False."""
+        """Keep *page*, unless the generation moved on meanwhile: then nothing, and False.
+
+        The same for the page after ``PAGES_KEPT`` of them: who asks for many different pages gets
+        them from the store. One that is kept already is replaced.
+        """
 
     def invalidate(self, user_ids: Sequence[str]) -> None:
         """Start a new generation for each user. Pages of older ones are never read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPage:
+    """A page as the cache keeps it, and in which generation."""
+
+    user_id: str
+    generation: str
+    name: str
+    body: bytes
+
+
+class KeptPages(Protocol):
+    """The cache as operators look at it. Unlike ``ListCache`` it raises ``Unavailable``."""
+
+    def scan(self) -> Iterator[KeptPage]:
+        """Each page that somebody may be shown now, in no order, user by user."""
+
+    def again(self, page: KeptPage) -> KeptPage | None:
+        """*page* as it is now; None when nobody is shown it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +148,13 @@ class Taken:
 
 
 class RateLimiter(Protocol):
-    """Requests of a user within a sliding minute. It never raises."""
+    """Requests of a user within a sliding minute, or hour. It never raises."""
 
     def take(self, user_id: str, count: int, *, per_minute: int) -> Taken:
         """Count up to *count* requests; the rest is not granted and not counted."""
+
+    def take_hourly(self, user_id: str, count: int, *, per_hour: int) -> Taken:
+        """The same for an hour; the two are counted apart."""
 
 
 @dataclass(frozen=True, slots=True)

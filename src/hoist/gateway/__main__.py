@@ -14,32 +14,26 @@ from typing import Any
 import gevent
 from flask import Flask
 from gunicorn.app.base import BaseApplication
-from gunicorn.glogging import Logger
-from gunicorn.workers.ggevent import GeventWorker
 
 from hoist import telemetry, wiring
 from hoist.config import Settings
 from hoist.gateway.http import create_app
+from hoist.gateway.json_log import JsonLog
+from hoist.gateway.patience import PatientWorker
 from hoist.gateway.sessions import Sessions
 
 logger = logging.getLogger(__name__)
+# A client hears an answer within 8 s: a call is tried twice, or waits for a connection first.
+PATIENCE_SECONDS = 3
 sessions = Sessions()
 
 
-class Worker(GeventWorker):  # type: ignore[misc]
+class Worker(PatientWorker):
     """Tells open sockets to go elsewhere as soon as it is asked to stop."""
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         gevent.spawn(sessions.close_all)
         super().handle_exit(sig, frame)
-
-
-class JsonLog(Logger):  # type: ignore[misc]
-    """gunicorn's own messages, on the same JSON lines as ours."""
-
-    def setup(self, cfg: Any) -> None:
-        self.error_log.setLevel(logging.WARNING)
-        self.error_log.propagate = True
 
 
 class Gateway(BaseApplication):  # type: ignore[misc]
@@ -56,6 +50,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]
             "backlog": 4096,
             "graceful_timeout": 5,
             "keepalive": 75,
+            "limit_request_line": 8190,
             "timeout": 60,
             "logger_class": JsonLog,
         }
@@ -64,7 +59,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         """In the worker, after the fork: clients must not be carried over it."""
-        services = wiring.services()
+        services = wiring.services(PATIENCE_SECONDS)
         services.policy.watch()  # a tier file that makes no sense is told now
         threading.Thread(target=services.feed.run, args=(sessions.deliver,), daemon=True).start()
         return create_app(services, sessions)

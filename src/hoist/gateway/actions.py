@@ -12,6 +12,7 @@ from hoist.domain.errors import (
     HoistError,
     InvalidRequest,
     Rejected,
+    Unavailable,
     UnknownAction,
 )
 from hoist.domain.frames import (
@@ -89,6 +90,9 @@ class Actions:
                 session.send(outcome.event)
                 place = outcome.event["log"]
                 logger.info("request accepted", extra={"fileId": outcome.file_id, **place})
+        except Unavailable as error:
+            for request in frame.requests:
+                session.send(error_frame(error, request.message_id, trace_id))
         finally:
             for this_file in ids:
                 session.release(this_file)

@@ -1,8 +1,13 @@
-"""The edge's own guard, before anything is looked at: requests and frames a second, by user."""
+"""The edge's own guard, before anything is looked at: requests and frames a second, by user.
+
+A refusal costs work as well: who is too fast waits a moment for it, so that a flood stays in its
+sender's own buffers.
+"""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from hoist.domain.errors import SlowDown
@@ -12,13 +17,19 @@ from hoist.domain.ports import Clock
 
 BURST_SECONDS = 2
 USERS_MAX = 20_000
+REFUSAL_SECONDS = 0.02
 
 
 class FloodGuard:
     """A token bucket per user, of this process only: cheap, and close enough for a flood."""
 
-    def __init__(self, policy: Callable[[], Policy], clock: Clock) -> None:
-        self._policy, self._clock = policy, clock
+    def __init__(
+        self,
+        policy: Callable[[], Policy],
+        clock: Clock,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._policy, self._clock, self._sleep = policy, clock, sleep
         self._buckets: dict[str, tuple[float, int]] = {}  # what is left, and when that was
         self._lock = threading.Lock()
 
@@ -28,13 +39,19 @@ class FloodGuard:
         More than a whole burst costs a whole burst: else it could never pass.
         """
         rate = self._policy().tier(principal.tier).requests_per_second
+        if not self._is_taken(principal.user_id, count, rate):
+            self._sleep(REFUSAL_SECONDS)
+            raise SlowDown(rate)
+
+    def _is_taken(self, user_id: str, count: int, rate: int) -> bool:
         count = min(count, rate * BURST_SECONDS)
         now = self._clock()
         with self._lock:
-            left, since = self._buckets.get(principal.user_id, (rate * BURST_SECONDS, now))
+            left, since = self._buckets.get(user_id, (rate * BURST_SECONDS, now))
             left = min(rate * BURST_SECONDS, left + (now - since) / 1000 * rate)
             if left < count:
-                raise SlowDown(rate)
+                return False
             if len(self._buckets) >= USERS_MAX:
                 self._buckets.clear()
-            self._buckets[principal.user_id] = (left - count, now)
+            self._buckets[user_id] = (left - count, now)
+        return True

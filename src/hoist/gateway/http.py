@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import re
-
 import flask_sock
-from flask import Flask, Response, g, jsonify, redirect, request
+from flask import Flask, Response, g, jsonify, request
 from flask_sock import Sock
-from werkzeug.wrappers import Response as BaseResponse
 
-from hoist import telemetry
-from hoist.domain.errors import InvalidRequest
 from hoist.domain.model import Principal
-from hoist.gateway import authorizer, management, openapi, problems, uploads
+from hoist.gateway import (
+    archives,
+    authorizer,
+    files,
+    health,
+    management,
+    openapi,
+    problems,
+    sharing,
+    tracing,
+    uploads,
+)
+from hoist.gateway.bodies import Caller
 from hoist.gateway.flood import FloodGuard
 from hoist.gateway.joins import Joins
 from hoist.gateway.sessions import Sessions
 from hoist.gateway.socket import SafeServer
-from hoist.gateway.uploads import Caller
 from hoist.gateway.websocket import SocketLife
 from hoist.wiring import Services
 
@@ -41,78 +47,25 @@ def create_app(services: Services, sessions: Sessions | None = None) -> Flask:
         return principal
 
     problems.install(app)
-    _around(app, services)
+    tracing.install(app, services.settings.origins)
     uploads.install(app, services, sessions, caller, joins)
-    _files(app, services, caller)
-    _health(app, services)
+    files.install(app, services, caller)
+    archives.install(app, services, caller)
+    # Of its own: strangers' addresses push no user's count out.
+    sharing.install(app, services, caller, FloodGuard(services.policy, services.clock))
+    health.install(app, services)
+    _me(app, services, caller)
     _socket(app, services, caller, SocketLife(services, sessions, guard, joins))
     management.install(app, services, sessions)
-    openapi.install(app)
+    openapi.install(app, openapi.document())
     return app
 
 
-def _around(app: Flask, services: Services) -> None:
-    """Every request belongs to a trace, its caller's when it names one; every answer says so."""
-    origins = set(services.settings.origins.split(","))
-
-    @app.before_request
-    def begin() -> None:
-        g.trace_id = telemetry.trace_of(dict(request.headers)) or telemetry.new_trace()
-        telemetry.bind(g.trace_id)
-
-    @app.after_request
-    def end(response: Response) -> Response:
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers.setdefault("Cache-Control", "no-store")
-        for name, value in telemetry.trace_headers(g.get("trace_id", "0" * 32)).items():
-            response.headers[name] = value
-        origin = request.headers.get("Origin")
-        if origin in origins:
-            response.headers["Access-Control-Allow-Origin"] = str(origin)
-            response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Prefer"
-            response.headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE, OPTIONS"
-            response.headers["Access-Control-Expose-Headers"] = "Location, Retry-After"
-            response.headers["Vary"] = "Origin"
-        return response
-
-
-def _files(app: Flask, services: Services, caller: Caller) -> None:
-    @app.get("/files")
-    def files() -> Response:
-        principal = caller()
-        limit = request.args.get("limit")
-        if limit is not None and not re.fullmatch(r"-?\d{1,9}", limit):
-            raise InvalidRequest("limit is a whole number", "limit")
-        cursor = request.args.get("cursor")
-        page = services.files.list(principal.user_id, int(limit) if limit else None, cursor)
-        return jsonify(page)
-
-    @app.get("/files/<file_id>")
-    def one_file(file_id: str) -> Response:
-        principal = caller()
-        return jsonify(services.files.get(principal.user_id, file_id))
-
-    @app.get("/files/<file_id>/content")
-    def content(file_id: str) -> BaseResponse:
-        principal = caller()
-        return redirect(services.files.download_url(principal.user_id, file_id), 302)
-
+def _me(app: Flask, services: Services, caller: Caller) -> None:
     @app.get("/me")
     def me() -> Response:
         principal = caller()
         return jsonify(services.files.me(principal))
-
-
-def _health(app: Flask, services: Services) -> None:
-    @app.get("/healthz")
-    def healthz() -> Response:
-        return jsonify({"status": "ok"})
-
-    @app.get("/readyz")
-    def readyz() -> tuple[Response, int]:
-        told = services.ready()
-        is_ready = all(answer == "ok" for answer in told.values())
-        return jsonify({"ready": is_ready, "dependencies": told}), 200 if is_ready else 503
 
 
 def _socket(app: Flask, services: Services, caller: Caller, serve: SocketLife) -> None:

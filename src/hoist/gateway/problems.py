@@ -11,7 +11,13 @@ from hoist.domain.errors import HoistError, Unauthorized
 from hoist.pipeline.events import error_view
 
 OUR_FAULT = "this is our fault; the trace id helps us find it"
-NAMES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "not_json"}
+NAMES = {
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "request_timeout",
+    413: "body_too_large",
+    415: "not_json",
+}
 
 
 def problem(status: int, code: str, detail: str, **members: object) -> Response:

@@ -60,6 +60,8 @@ class File(_View):
     etag: str | None = None
     s3_key: str = Field(alias="s3Key")
     reason: str | None = None
+    revision: int = Field(description="Its owner's changes so far; the ETag")
+    deleted_until: str | None = Field(default=None, description="In the trash: when it is purged")
     download_url: str | None = None
     trace_id: str | None = None
 
@@ -82,6 +84,62 @@ class FilePage(_View):
     next_cursor: str | None
 
 
+class Step(_View):
+    step: str
+    at: str
+    topic: str
+    partition: int
+    offset: int
+    worker: str = Field(description="Who put it on the topic")
+    recorded_by: str = Field(description="Who wrote it into the row")
+    trace_id: str
+
+
+class Timeline(_View):
+    file_id: str
+    steps: list[Step]
+
+
+class Download(_View):
+    at: str
+    by: str = Field(description="owner, public or share")
+    share_id: str | None = None
+    trace_id: str
+
+
+class History(_View):
+    file_id: str
+    count: int
+    downloads: list[Download] = Field(description="The last 100, newest first")
+
+
+class Share(_View):
+    share_id: str
+    file_id: str
+    url: str
+    created_at: str
+    expires_at: str | None = None
+    has_password: bool
+    downloads_max: int | None = None
+    downloads: int
+    state: str = Field(description="open, expired, used_up or revoked")
+
+
+class Shares(_View):
+    shares: list[Share]
+
+
+class Archive(_View):
+    archive_id: str
+    state: str = Field(description="building, ready or failed")
+    expires_at: str = Field(description="Then it is removed")
+    files: int | None = Field(default=None, description="How many it holds")
+    size: int | None = Field(default=None, description="Of the zip, in bytes")
+    left_out: int | None = Field(default=None, description="Files that went meanwhile")
+    download_url: str | None = Field(default=None, description="Works for 15 minutes")
+    error: dict[str, Any] | None = None
+
+
 class Limits(_View):
     file_size_max: int
     concurrent_uploads: int
@@ -89,6 +147,7 @@ class Limits(_View):
     storage_quota: int
     multipart_threshold: int
     url_expires_seconds: int
+    trash_seconds: int
 
 
 class Use(_View):

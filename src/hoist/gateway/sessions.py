@@ -12,15 +12,21 @@ import secrets
 import threading
 import time
 from base64 import urlsafe_b64encode
-from collections import deque
+from collections import Counter, deque
 from typing import Any
 
+from hoist import telemetry
 from hoist.domain.model import Principal
 from hoist.gateway.socket import ConnectionClosed, SafeServer
 
 logger = logging.getLogger(__name__)
 QUEUE_MESSAGES_MAX, QUEUE_BYTES_MAX = 1000, 1024 * 1024
+WRITE_BYTES_MAX = 32 * 1024
+HELD_MAX = 100  # events of one file, while its request is on its way to the log
+WAITING_MAX, WAITING_OF_ONE_MAX = 1000, 100  # REST requests that wait for their event
 GOING_AWAY, SLOW_READER = 1001, 1008
+# What decides a request that waits over REST.
+ANSWERS = ("upload.ready", "upload.rejected", "upload.stored", "upload.expired", "upload.cancelled")
 
 
 def new_connection_id() -> str:
@@ -60,7 +66,7 @@ class Session:
     def deliver(self, body: dict[str, Any]) -> None:
         with self._lock:
             held = self._held.get(body.get("fileId", ""))
-            if held is not None:
+            if held is not None and len(held) < HELD_MAX:
                 held.append(body)
                 return
         self.send(body)
@@ -102,10 +108,9 @@ class Session:
                 if not self._queue:
                     self._is_sending = False
                     return
-                text = self._queue.popleft()
-                self._queued_bytes -= len(text)
+                texts = self._next()
             try:
-                self.socket.send(text)
+                self.socket.send(*texts)
             except (ConnectionClosed, OSError):
                 with self._lock:
                     self._cut()
@@ -113,10 +118,38 @@ class Session:
                 self.close(SLOW_READER, "too slow")
                 return
 
+    def _next(self) -> list[str]:
+        """What goes in one write: all that waits, up to a size that a slow peer takes in time."""
+        texts: list[str] = []
+        size = 0
+        while self._queue and (not texts or size + len(self._queue[0]) <= WRITE_BYTES_MAX):
+            texts.append(self._queue.popleft())
+            size += len(texts[-1])
+        self._queued_bytes -= size
+        return texts
+
     def _cut(self) -> None:
         self._is_cut = True
         self._queue.clear()
         self._queued_bytes = 0
+
+
+class _Wait:
+    """A REST request that waits for the event that answers it: the first one counts."""
+
+    def __init__(self, user_id: str) -> None:
+        self.user_id = user_id
+        self._event: dict[str, Any] | None = None
+        self._heard = threading.Event()
+
+    def hear(self, event: dict[str, Any]) -> None:
+        if self._event is None:
+            self._event = event
+            self._heard.set()
+
+    def answer(self, seconds: float) -> dict[str, Any] | None:
+        self._heard.wait(seconds)
+        return self._event
 
 
 class Sessions:
@@ -125,18 +158,20 @@ class Sessions:
     def __init__(self) -> None:
         self.by_id: dict[str, Session] = {}
         self._by_user: dict[str, set[Session]] = {}
-        self._waiting: dict[str, deque[dict[str, Any]]] = {}
+        self._waits: dict[str, _Wait] = {}
+        self._waits_of: Counter[str] = Counter()  # by user
         self._lock = threading.Lock()
-        self._heard = threading.Condition()
 
     def open(self, session: Session) -> None:
         with self._lock:
             self.by_id[session.connection_id] = session
             self._by_user.setdefault(session.principal.user_id, set()).add(session)
+            telemetry.open_sockets.set(len(self.by_id))
 
     def close(self, session: Session) -> None:
         with self._lock:
             self.by_id.pop(session.connection_id, None)
+            telemetry.open_sockets.set(len(self.by_id))
             of_user = self._by_user.get(session.principal.user_id, set())
             of_user.discard(session)
             if not of_user:
@@ -145,11 +180,10 @@ class Sessions:
     def deliver(self, event: dict[str, Any]) -> None:
         """Hand an event of the feed to the socket it names, or to all of its user's."""
         connection_id, body = event["connectionId"], event["body"]
-        if connection_id in self._waiting:
-            with self._heard:
-                if (waiting := self._waiting.get(connection_id)) is not None:
-                    waiting.append(body)
-                    self._heard.notify_all()
+        if wait := self._waits.get(connection_id):
+            # Another, such as "delayed", is none: the answer is still to come.
+            if body["event"] in ANSWERS:
+                wait.hear(body)
             return
         if connection_id is not None:
             session = self.by_id.get(connection_id)
@@ -159,20 +193,30 @@ class Sessions:
         for session in list(self._by_user.get(event["userId"], ())):
             session.deliver(body)
 
-    def expect(self, connection_id: str) -> None:
-        """Keep the events of a REST request from now on, until ``forget``."""
-        self._waiting[connection_id] = deque()
+    def expect(self, connection_id: str, user_id: str) -> bool:
+        """Keep the answer to a REST request, until ``forget``.
+
+        False when too many wait, in all or of this user.
+        """
+        with self._lock:
+            of_one = self._waits_of[user_id]
+            if len(self._waits) >= WAITING_MAX or of_one >= WAITING_OF_ONE_MAX:
+                return False
+            self._waits_of[user_id] = of_one + 1
+            self._waits[connection_id] = _Wait(user_id)
+        return True
 
     def wait_for(self, connection_id: str, seconds: float) -> dict[str, Any] | None:
-        """The first event of the request, or None after *seconds*."""
-        with self._heard:
-            self._heard.wait_for(lambda: bool(self._waiting[connection_id]), seconds)
-            kept = self._waiting[connection_id]
-            return kept[0] if kept else None
+        """The event that answers the request, or None after *seconds*."""
+        return self._waits[connection_id].answer(seconds)
 
     def forget(self, connection_id: str) -> None:
         """The REST request has its answer."""
-        self._waiting.pop(connection_id, None)
+        with self._lock:
+            if wait := self._waits.pop(connection_id, None):
+                self._waits_of[wait.user_id] -= 1
+                if not self._waits_of[wait.user_id]:
+                    del self._waits_of[wait.user_id]
 
     def close_all(self) -> None:
         """The process is going: tell every peer to connect elsewhere."""

@@ -76,6 +76,8 @@ class SafeServer(simple_websocket.Server):  # type: ignore[misc]
     """Takes the place of ``simple_websocket.Server`` in flask-sock."""
 
     def handshake(self) -> None:
+        if upgrade := getattr(self.sock, "upgrade", None):
+            upgrade()  # frames have limits of their own
         # Here and not later: the base class starts its reader right after the handshake.
         self.sock: Any = _WholeFrames(self.sock, self.input_buffer)
         self._parts: list[str] = []
@@ -86,12 +88,16 @@ class SafeServer(simple_websocket.Server):  # type: ignore[misc]
         except (RemoteProtocolError, UnicodeError) as error:
             raise InvalidRequest("this is no WebSocket handshake (RFC 6455)") from error
 
-    def send(self, data: str) -> None:
+    def send(self, *texts: str) -> None:
+        """Each of *texts* is a message of its own; all go in one write."""
         with self._sending:
+            if not self.connected:
+                raise ConnectionClosed(self.close_reason, self.close_message)
             try:
-                super().send(data)
+                data = b"".join(self.ws.send(TextMessage(data=text)) for text in texts)
             except LocalProtocolError as error:  # somebody else said goodbye just now
                 raise ConnectionClosed(self.close_reason, self.close_message) from error
+            self.sock.send(data)
 
     def receive(self, timeout: float | None = None) -> str | None:
         """The next message, or None after *timeout* seconds. Raises ``ConnectionClosed``."""

@@ -5,26 +5,22 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import Flask, Response, g, jsonify, request
-from pydantic import BaseModel
 
-from hoist.domain import frames, strict_json
 from hoist.domain.errors import Rejected
 from hoist.domain.frames import ProgressReport, SignRequest, UploadRequest
 from hoist.domain.model import Principal
 from hoist.gateway import problems
+from hoist.gateway.bodies import Caller, body
 from hoist.gateway.joins import Joins
 from hoist.gateway.sessions import Sessions
 from hoist.wiring import Services
 
 logger = logging.getLogger(__name__)
 WAIT_SECONDS_MAX = 25
-JOIN_SECONDS_MAX = 20
-T = TypeVar("T", bound=BaseModel)
-Caller = Callable[[], Principal]
+JOIN_SECONDS_MAX = 2  # and the store is read then: for 6 s at most, an answer comes within 8
 
 
 def install(
@@ -33,9 +29,9 @@ def install(
     @app.post("/files/upload")
     def upload() -> tuple[Response, int, dict[str, str]] | Response:
         principal = caller()
-        body = _body(UploadRequest)
+        wanted = body(UploadRequest)
         wait = _wait_seconds(request.headers.get("Prefer", ""))
-        return _ask(services, sessions, principal, body, wait)
+        return _ask(services, sessions, principal, wanted, wait)
 
     @app.get("/uploads/<file_id>")
     def one_upload(file_id: str) -> Response:
@@ -52,7 +48,7 @@ def install(
     @app.post("/uploads/<file_id>/parts")
     def parts(file_id: str) -> Response:
         user_id = caller().user_id
-        wanted = _body(SignRequest).parts
+        wanted = body(SignRequest).parts
         signed = services.send_parts.sign(user_id, file_id, wanted, g.trace_id)
         return jsonify({"parts": signed})
 
@@ -66,25 +62,22 @@ def install(
     @app.post("/uploads/<file_id>/progress")
     def progress(file_id: str) -> Response:
         user_id = caller().user_id
-        sent = _body(ProgressReport).bytes_sent
+        sent = body(ProgressReport).bytes_sent
         services.track_progress(user_id, file_id, sent, g.trace_id)
         return Response(status=204)
 
 
-def _body(model: type[T]) -> T:
-    return frames.from_client(model, strict_json.decode(request.get_data()))
-
-
 def _ask(
-    services: Services, sessions: Sessions, principal: Principal, body: UploadRequest, wait: int
+    services: Services, sessions: Sessions, principal: Principal, wanted: UploadRequest, wait: int
 ) -> tuple[Response, int, dict[str, str]] | Response:
     # An id of its own, so that the URL goes to this request and not to every open socket.
     connection_id = f"rest-{secrets.token_urlsafe(9)}"
+    if wait and not sessions.expect(connection_id, principal.user_id):
+        wait = 0  # a preference only: 202, and the client looks for itself
     if wait:
-        sessions.expect(connection_id)
         services.feed.add(principal.user_id)
     try:
-        [accepted] = services.ingest(principal, [body], connection_id, g.trace_id)
+        [accepted] = services.ingest(principal, [wanted], connection_id, g.trace_id)
         if isinstance(accepted, Rejected):
             raise accepted
         place = accepted.event["log"]
@@ -94,7 +87,7 @@ def _ask(
         if wait:
             sessions.forget(connection_id)
             services.feed.remove(principal.user_id)
-    return _answer(body.message_id, accepted.file_id, heard, wait)
+    return _answer(wanted.message_id, accepted.file_id, heard, wait)
 
 
 def _wait_seconds(prefer: str) -> int:
@@ -115,6 +108,7 @@ def _answer(
         return problems.problem(
             error.pop("status"), error.pop("code"), error.pop("detail"), **error, fileId=file_id
         )
-    view["state"] = "stored" if heard["event"] == "upload.stored" else "ready"
+    view["state"] = heard["event"].removeprefix("upload.")
     view |= {name: heard[name] for name in ("upload", "parts", "file") if name in heard}
-    return jsonify(view), 201, headers | {"Preference-Applied": f"wait={wait}"}
+    status = 201 if view["state"] in ("ready", "stored") else 200
+    return jsonify(view), status, headers | {"Preference-Applied": f"wait={wait}"}

@@ -10,12 +10,12 @@ from flask import Request
 
 from hoist import telemetry
 from hoist.domain import strict_json
-from hoist.domain.errors import HoistError, TokenExpired
+from hoist.domain.errors import HoistError, SlowDown, TokenExpired
 from hoist.domain.model import Principal
 from hoist.domain.volatile import Connection
 from hoist.gateway import problems
 from hoist.gateway.actions import Actions, error_frame
-from hoist.gateway.flood import FloodGuard
+from hoist.gateway.flood import REFUSAL_SECONDS, FloodGuard
 from hoist.gateway.joins import Joins
 from hoist.gateway.sessions import GOING_AWAY, Session, Sessions
 from hoist.gateway.socket import ConnectionClosed, SafeServer
@@ -109,6 +109,8 @@ def _answer(actions: Actions, session: Session, text: str) -> None:
         actions.run(data, trace_id)
     except HoistError as error:
         session.send(error_frame(error, message_id, trace_id))
+        if not isinstance(error, SlowDown):
+            time.sleep(REFUSAL_SECONDS)  # whatever is wrong: sent as a flood, it costs work too
     except ConnectionClosed:
         raise
     except Exception:

@@ -9,6 +9,14 @@ from hoist import wiring
 
 
 def janitor(event: Mapping[str, Any], context: object) -> dict[str, int]:
-    """Settle a batch of overdue uploads, and abort what nobody owns; returns how many of each."""
-    run = wiring.services().janitor
-    return {"settled": run(), "aborted": run.abort_orphans()}
+    """Settle a batch of overdue uploads, abort what nobody owns, and remove old archives.
+
+    Returns how many of each.
+    """
+    services = wiring.services()
+    run = services.janitor
+    return {
+        "settled": run(),
+        "aborted": run.abort_orphans(),
+        "removed": services.archives.remove_old(),
+    }

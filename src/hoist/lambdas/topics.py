@@ -11,13 +11,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hoist import wiring
-from hoist.domain.messages import (
-    GROUPS,
-    METADATA_GROUP,
-    envelope_from_json,
-    metadata_event_from_json,
-)
-from hoist.pipeline.delivery import Received
+from hoist.domain.archives import archive_requested_from_json
+from hoist.domain.messages import ARCHIVES_GROUP, GROUPS, METADATA_GROUP, envelope_from_json
+from hoist.domain.metadata import metadata_event_from_json
+from hoist.domain.ports import Received
 
 
 def upload_premium(event: Mapping[str, Any], context: object) -> dict[str, Any]:
@@ -34,16 +31,30 @@ def metadata(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """hoist.metadata: keep the record of each file."""
     services = wiring.services()
     delivery = services.delivery(METADATA_GROUP)
-    return _failures(
+    return failures(
         delivery.run(list(received(event)), metadata_event_from_json, services.apply_metadata)
+    )
+
+
+def archives(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """hoist.archives: build each zip. Needs batch size 1, and 14 minutes."""
+    services = wiring.services()
+    delivery = services.delivery(ARCHIVES_GROUP)
+    return failures(
+        delivery.run(list(received(event)), archive_requested_from_json, services.build_archives)
     )
 
 
 def _upload(event: Mapping[str, Any], lane: str) -> dict[str, Any]:
     services = wiring.services()
     delivery = services.delivery(GROUPS[lane])
-    return _failures(
-        delivery.run(list(received(event)), envelope_from_json, services.grant_uploads)
+    return failures(
+        delivery.run(
+            list(received(event)),
+            envelope_from_json,
+            services.grant_uploads,
+            services.tell_delayed,
+        )
     )
 
 
@@ -57,6 +68,7 @@ def received(event: Mapping[str, Any]) -> Iterator[Received]:
                 topic=record["topic"],
                 partition=record["partition"],
                 offset=record["offset"],
+                timestamp_ms=record.get("timestamp") or 0,
                 key=base64.b64decode(key) if key is not None else None,
                 value=base64.b64decode(value) if value is not None else None,
                 headers=tuple(
@@ -68,7 +80,8 @@ def received(event: Mapping[str, Any]) -> Iterator[Received]:
             )
 
 
-def _failures(records: list[Received]) -> dict[str, Any]:
+def failures(records: list[Received]) -> dict[str, Any]:
+    """The answer that has *records*, and in their partitions all after them, delivered again."""
     lowest: dict[str, int] = {}
     for record in records:
         partition = f"{record.topic}-{record.partition}"

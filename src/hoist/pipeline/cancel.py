@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hoist.domain.messages import METADATA_TOPIC, FileCancelled
+from hoist.domain.messages import METADATA_TOPIC
+from hoist.domain.metadata import FileCancelled
 from hoist.domain.ports import Clock, MessageLog
 from hoist.pipeline import events
 from hoist.pipeline.finding import FindUpload

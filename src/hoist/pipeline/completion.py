@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hoist import telemetry
-from hoist.domain.messages import METADATA_TOPIC, FileStored
-from hoist.domain.model import file_id_of_key, record_from_json
+from hoist.domain.messages import METADATA_TOPIC
+from hoist.domain.metadata import FileStored
+from hoist.domain.model import file_id_of_key
 from hoist.domain.ports import Clock, Message, MessageLog, MetadataStore
+from hoist.domain.row_json import record_from_json
 from hoist.domain.volatile import Answer, Answers, Event, EventStream, Progress, ProgressBoard
 from hoist.pipeline import events
 from hoist.pipeline.progress import progress_event

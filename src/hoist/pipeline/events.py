@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from hoist import telemetry
+from hoist.domain.archives import LIVES_SECONDS, ArchiveReport, ArchiveRequested
 from hoist.domain.errors import HoistError
-from hoist.domain.messages import Envelope, FileStored, MetadataEvent, iso
+from hoist.domain.messages import Envelope, iso
+from hoist.domain.metadata import FileStored, MetadataEvent
 from hoist.domain.model import FileRecord, StoredObject
-from hoist.domain.ports import Message, SignedRequest
+from hoist.domain.ports import Message, Received, SignedRequest
 from hoist.domain.volatile import Event
 from hoist.telemetry import trace_headers
+
+WORKER = "hoist-worker"
 
 
 def trace_members(trace_id: str) -> dict[str, str]:
@@ -18,10 +23,18 @@ def trace_members(trace_id: str) -> dict[str, str]:
     return {"traceparent": headers["traceparent"], "xAmznTraceId": headers["X-Amzn-Trace-Id"]}
 
 
-def message(topic: str, content: Envelope | MetadataEvent, trace_id: str) -> Message:
-    """*content* for *topic*, keyed by its user, with the trace in both forms as headers."""
+def message(
+    topic: str, content: Envelope | MetadataEvent | ArchiveRequested, trace_id: str
+) -> Message:
+    """*content* for *topic*, keyed by its user; headers say the trace, in both forms, and who."""
     headers = [(name, value.encode()) for name, value in trace_headers(trace_id).items()]
+    headers.append((WORKER, telemetry.worker().encode()))
     return Message(topic, content.user_id, content.to_json(), headers)
+
+
+def worker_of(record: Received) -> str:
+    """Who put *record* on its topic; empty when it does not say."""
+    return dict(record.headers).get(WORKER, b"").decode("utf-8", "replace")
 
 
 def stored(record: FileRecord, found: StoredObject) -> FileStored:
@@ -101,6 +114,18 @@ def file_view(record: FileRecord, download_url: str | None = None) -> dict[str, 
         "s3Key": record.s3_key,
         "reason": record.reason,
         "downloadUrl": download_url,
+        "revision": record.revision,
+        "deletedUntil": iso(record.purge_after_ms) if record.purge_after_ms else None,
         "traceId": record.trace.get("id"),
     }
     return {name: value for name, value in members.items() if value is not None}
+
+
+def archive_view(archive_id: str, asked_ms: int, report: ArchiveReport | None) -> dict[str, Any]:
+    """An archive as its user sees it, without a download URL."""
+    view = {
+        "archiveId": archive_id,
+        "state": "building",
+        "expiresAt": iso(asked_ms + LIVES_SECONDS * 1000),
+    }
+    return view | (report.model_dump(by_alias=True, exclude_none=True) if report else {})

@@ -5,34 +5,30 @@ GET /files -> a cached page or the store, by userId -> presigned GET links made 
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hoist.domain.errors import InvalidCursor, InvalidRequest, NotFound, NotStored
+from hoist.domain.errors import InvalidRequest, NotFound, NotStored, Unavailable
+from hoist.domain.listing import Listing
 from hoist.domain.messages import METADATA_TOPIC, iso
 from hoist.domain.model import (
-    FILE_ID_LENGTH,
     FileRecord,
     Principal,
     Status,
-    record_from_json,
-    record_to_json,
 )
 from hoist.domain.policy import PREMIUM, Policy
-from hoist.domain.ports import Clock, MessageLog, MetadataStore, ObjectStore, Page
-from hoist.domain.volatile import Leases, ListCache
+from hoist.domain.ports import Clock, MessageLog, MetadataStore, ObjectStore
+from hoist.domain.volatile import Leases
 from hoist.pipeline import events
 from hoist.pipeline.admission import LEASE_SECONDS
-from hoist.pipeline.finding import FindUpload
+from hoist.pipeline.cursors import Cursors
+from hoist.pipeline.finding import FindUpload, find_file
+from hoist.pipeline.history import History
+from hoist.pipeline.pages import Pages
 from hoist.pipeline.views import Views
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 200
-CURSOR_LIVES_SECONDS = 24 * 3600
 DOWNLOAD_EXPIRES_SECONDS = 900
 
 
@@ -40,14 +36,15 @@ DOWNLOAD_EXPIRES_SECONDS = 900
 class Files:
     store: MetadataStore
     objects: ObjectStore
-    cache: ListCache
+    pages: Pages
+    cursors: Cursors
     find: FindUpload
     views: Views
+    history: History
     leases: Leases
     log: MessageLog
     policy: Callable[[], Policy]
     clock: Clock
-    cursor_secret: str
     topic_prefix: str = ""
 
     def upload(self, user_id: str, file_id: str, trace_id: str) -> dict[str, Any]:
@@ -60,34 +57,60 @@ class Files:
             view: dict[str, Any] = {"fileId": file_id, "state": found.state}
             view |= {"messageId": found.message_id} if found.message_id else {}
             return view | ({"error": found.error} if found.error else {})
-        if longer := self.views.extended(found):
-            found, event = longer
-            self.log.append([events.message(self.topic_prefix + METADATA_TOPIC, event, trace_id)])
+        found = self._extended(found, trace_id)
         if found.status is Status.PENDING:
             self.leases.renew(user_id, file_id, self.clock() + LEASE_SECONDS * 1000)
-        return self.views.upload(found, self._file_of(found))
+        return self.views.upload(found, self.view(found))
 
-    def list(self, user_id: str, limit: int | None, cursor: str | None) -> dict[str, Any]:
-        """One page, newest first. Raises ``InvalidRequest`` or ``InvalidCursor``."""
+    def _extended(self, record: FileRecord, trace_id: str) -> FileRecord:
+        """*record* with a longer life if it needs one; while the log is away, as it is."""
+        longer = self.views.extended(record)
+        if longer is None:
+            return record
+        message = events.message(self.topic_prefix + METADATA_TOPIC, longer[1], trace_id)
+        try:
+            self.log.append([message])
+        except Unavailable:
+            return record  # whose signatures end in time all the same
+        return longer[0]
+
+    def list(
+        self, user_id: str, listing: Listing, limit: int | None, cursor: str | None
+    ) -> dict[str, Any]:
+        """One page. Raises ``InvalidRequest`` or ``InvalidCursor``."""
         limit = LIMIT_DEFAULT if limit is None else limit
         if not 1 <= limit <= LIMIT_MAX:
             raise InvalidRequest(f"limit is 1 to {LIMIT_MAX}", "limit")
-        position = self._position(user_id, cursor) if cursor else None
-        page = self._page(user_id, limit, position)
+        position = None
+        if cursor is not None:
+            position = self.cursors.position(user_id, listing, cursor)
+        page = self.pages(user_id, listing, limit, position)
         following = page.next_position
         return {
-            "files": [self._file_of(record) for record in page.records],
-            "nextCursor": self._cursor(user_id, following) if following else None,
+            "files": [self.view(record) for record in page.records],
+            "nextCursor": self.cursors.cursor(user_id, listing, following) if following else None,
         }
 
     def get(self, user_id: str, file_id: str) -> dict[str, Any]:
-        return self._file_of(self._visible(user_id, file_id))
+        """Raises ``NotFound``, for another user's and what is in the trash too."""
+        return self.view(self._visible(user_id, file_id))
 
-    def download_url(self, user_id: str, file_id: str) -> str:
+    def view(self, record: FileRecord) -> dict[str, Any]:
+        """A file as its owner sees it; a stored one with a download URL of its own."""
+        url = None
+        if record.status is Status.STORED:
+            url = self.objects.sign_get(record, expires_seconds=DOWNLOAD_EXPIRES_SECONDS)
+        return events.file_view(record, url)
+
+    def download_url(
+        self, user_id: str, file_id: str, trace_id: str, *, is_told: bool = True
+    ) -> str:
         """A presigned GET of 15 minutes. Raises ``NotStored`` while the bytes are not there."""
         record = self._visible(user_id, file_id)
         if record.status is not Status.STORED:
             raise NotStored(f"the file is {record.status.value}: nothing to download")
+        if is_told:
+            self.history.tell(record, "owner", trace_id)
         return self.objects.sign_get(record, expires_seconds=DOWNLOAD_EXPIRES_SECONDS)
 
     def me(self, principal: Principal) -> dict[str, Any]:
@@ -114,54 +137,7 @@ class Files:
         }
 
     def _visible(self, user_id: str, file_id: str) -> FileRecord:
-        key = (user_id, file_id)
-        is_id = len(file_id) == FILE_ID_LENGTH
-        record = self.store.get_many([key]).get(key) if is_id else None
+        record = find_file(self.store, user_id, file_id)
         if record is None or not record.is_listed:
             raise NotFound("no such file")
         return record
-
-    def _file_of(self, record: FileRecord) -> dict[str, Any]:
-        url = None
-        if record.status is Status.STORED:
-            url = self.objects.sign_get(record, expires_seconds=DOWNLOAD_EXPIRES_SECONDS)
-        return events.file_view(record, url)
-
-    def _page(self, user_id: str, limit: int, position: str | None) -> Page:
-        """A first page comes from the cache when it is of the current generation."""
-        generation = None if position else self.cache.generation(user_id)
-        name = f"first-{limit}"
-        if generation and (kept := self.cache.get(user_id, generation, name)):
-            data = json.loads(kept)
-            return Page(tuple(map(record_from_json, data["records"])), data["next"])
-        page = self.store.list_by_user(user_id, limit=limit, position=position)
-        if generation:
-            records = [record_to_json(record) for record in page.records]
-            data = {"records": records, "next": page.next_position}
-            self.cache.put(user_id, generation, name, json.dumps(data).encode())
-        return page
-
-    def _cursor(self, user_id: str, position: str) -> str:
-        expires = self.clock() // 1000 + CURSOR_LIVES_SECONDS
-        body = json.dumps({"v": 1, "p": position, "x": expires}).encode()
-        return base64.urlsafe_b64encode(self._seal(user_id, body) + body).decode().rstrip("=")
-
-    def _position(self, user_id: str, cursor: str) -> str:
-        """Bound to the user by its seal (AWS-CONTRACTS section 5): a foreign one never opens."""
-        try:
-            raw = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
-        except ValueError as error:
-            raise InvalidCursor("this cursor was not made here; list from the start") from error
-        seal, body = raw[:32], raw[32:]
-        # Base64 has several spellings of the same bytes; only ours is a cursor.
-        is_ours = base64.urlsafe_b64encode(raw).decode().rstrip("=") == cursor
-        if not is_ours or not hmac.compare_digest(seal, self._seal(user_id, body)):
-            raise InvalidCursor("this cursor was not made for this list; list from the start")
-        data = json.loads(body)
-        if data["x"] <= self.clock() // 1000:
-            raise InvalidCursor("this cursor has expired; list from the start")
-        return str(data["p"])
-
-    def _seal(self, user_id: str, body: bytes) -> bytes:
-        key = self.cursor_secret.encode()
-        return hmac.new(key, user_id.encode() + b"\0" + body, hashlib.sha256).digest()

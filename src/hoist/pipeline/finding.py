@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hoist.domain.errors import NotFound
-from hoist.domain.model import FILE_ID_LENGTH, FileRecord, Status, record_from_json
+from hoist.domain.model import FileRecord, Status, is_file_id
 from hoist.domain.ports import MetadataStore
+from hoist.domain.row_json import record_from_json
 from hoist.domain.volatile import Answer, Answers
+
+
+def find_file(store: MetadataStore, user_id: str, file_id: str) -> FileRecord | None:
+    """The user's row of this id, in any state; what could be no id is not looked up."""
+    key = (user_id, file_id)
+    return store.get_many([key]).get(key) if is_file_id(file_id) else None
 
 
 @dataclass(frozen=True)
@@ -20,9 +27,9 @@ class FindUpload:
 
         Raises ``NotFound``, for another user's upload too.
         """
-        if len(file_id) != FILE_ID_LENGTH:
+        if not is_file_id(file_id):
             raise NotFound("no such upload")
-        record = self.store.get_many([(user_id, file_id)]).get((user_id, file_id))
+        record = find_file(self.store, user_id, file_id)
         if record and record.status not in (Status.ARRIVED, Status.EXPIRED):
             return record
         answer = self.answers.get_many([file_id]).get(file_id)

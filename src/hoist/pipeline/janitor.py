@@ -1,6 +1,7 @@
 """On a clock: settle what nobody finished. Two of them at once do no harm.
 
 pending rows past their URLs -> HEAD -> hoist.metadata (file.stored or file.expired)
+trash past its retention     ->      hoist.metadata (file.purged)
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from hoist import telemetry
 from hoist.domain.account import GRACE_MS
 from hoist.domain.errors import PartsMissing, Unavailable
-from hoist.domain.messages import METADATA_TOPIC, FileExpired, FileStored
-from hoist.domain.model import FileRecord, Status, StoredObject, file_id_of_key
+from hoist.domain.messages import METADATA_TOPIC
+from hoist.domain.metadata import FileExpired, FilePurged, FileStored
+from hoist.domain.model import JANITORS, FileRecord, Status, StoredObject, file_id_of_key
 from hoist.domain.policy import Policy
 from hoist.domain.ports import (
     Clock,
@@ -26,10 +28,11 @@ from hoist.domain.ports import (
 )
 from hoist.pipeline import events
 from hoist.pipeline.parts import SendParts
+from hoist.pipeline.seldom import Seldom
 
 logger = logging.getLogger(__name__)
 BATCH = 100
-ASK_AGAIN_MS, ORPHANS_EVERY_MS = 60_000, 60_000
+ASK_AGAIN_MS = 60_000
 # Nobody's parts: no row may only mean that its event still waits in the log.
 UNKNOWN_MS = 24 * 3600 * 1000
 
@@ -48,6 +51,7 @@ class Janitor:
     asked: dict[tuple[str, int], int] = field(
         default_factory=dict
     )  # verdicts that are on their way
+    orphans: Seldom = field(default_factory=Seldom)
 
     def __call__(self) -> int:
         """Settle up to a hundred rows; returns how many were judged.
@@ -59,9 +63,7 @@ class Janitor:
         due = self.store.overdue(now, limit=BATCH)
         records = self.store.get_many(due.files).values() if due.files else ()
         overdue = [
-            record
-            for record in records
-            if record.status is Status.PENDING and record.settle_after_ms <= now
+            record for record in records if record.due_at_ms is not None and record.due_at_ms <= now
         ]
         for key, asked_ms in list(self.asked.items()):
             if now - asked_ms >= ASK_AGAIN_MS:
@@ -80,10 +82,13 @@ class Janitor:
         """Abort the open uploads in parts that nobody waits for; returns how many.
 
         A row that knows other parts, or is settled, says so. Without a row they are left for a day.
+        Looks every 15 s at most.
         """
+        now = self.clock()
+        if not self.orphans.is_due(now):
+            return 0
         tiers = self.policy().tiers.values()
         life_seconds = max(tier.url_expires_seconds for tier in tiers) + self.grace_seconds
-        now = self.clock()
         before = now - life_seconds * 1000
         old = [found for found in self.inventory.open_uploads() if found.since_ms <= before]
         wanted = self._wanted_ids(old)
@@ -114,6 +119,16 @@ class Janitor:
     def _verdict(self, record: FileRecord) -> Message:
         trace_id = record.trace.get("id") or telemetry.new_trace()
         telemetry.bind(trace_id)
+        if record.status is Status.DELETED:
+            logger.info("trash purged", extra={"fileId": record.file_id})
+            purge = FilePurged(
+                user_id=record.user_id,
+                file_id=record.file_id,
+                change_id=f"{JANITORS}{record.purge_after_ms}",
+                revision=record.revision,
+                at=self.clock(),
+            )
+            return events.message(self.topic_prefix + METADATA_TOPIC, purge, trace_id)
         found = self.objects.head(record.s3_key) or self._joined(record)
         event: FileStored | FileExpired
         if found:
@@ -165,5 +180,5 @@ class Janitor:
 
 
 def _life(record: FileRecord) -> tuple[str, int]:
-    """One life of an upload: asked for again, or extended, it has another end."""
-    return record.file_id, record.settle_after_ms
+    """One life of an upload, or stay in the trash: the next has another end."""
+    return record.file_id, record.due_at_ms or 0

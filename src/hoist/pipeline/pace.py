@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from hoist.domain.ports import Clock
+from hoist.domain.ports import Clock, Received
 from hoist.domain.volatile import LanePace, Lanes
-from hoist.pipeline.delivery import Received
 
 NEW_SHARE = 0.2  # of the latest batch in the moving average
 

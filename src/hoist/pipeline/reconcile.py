@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from hoist import telemetry
-from hoist.domain.account import Account
-from hoist.domain.messages import METADATA_TOPIC, FileMissing, MetadataEvent
-from hoist.domain.model import FileRecord, Status, file_id_of_key
+from hoist.domain.account import GRACE_MS, Account, Reservation
+from hoist.domain.messages import METADATA_TOPIC
+from hoist.domain.metadata import FileMissing, MetadataEvent
+from hoist.domain.model import KEPT, UNWANTED, FileRecord, Status, file_id_of_key
 from hoist.domain.policy import Policy
 from hoist.domain.ports import (
     Clock,
@@ -86,7 +87,7 @@ class Reconcile:
             row = records.get(file_id_of_key(item.key) or "")
             if item.since_ms > (before_ms if row else unknown_ms):
                 continue
-            if row is None or row.status in (Status.CANCELLED, Status.DELETED, Status.REJECTED):
+            if row is None or row.status in UNWANTED:
                 detail = f"no file wants this object; its row: {row.status if row else 'none'}"
                 yield Difference(
                     "object_without_file", item.key, detail, "delete it", self._remover(item)
@@ -99,7 +100,7 @@ class Reconcile:
                     "nothing: look for it among the dead letters",
                     None,
                 )
-            elif row.status is not Status.STORED:
+            elif row.status not in KEPT:
                 detail = f"its row is {row.status}"
                 yield Difference(
                     "object_not_recorded", item.key, detail, "record it", self._recorder(row)
@@ -165,17 +166,14 @@ class Reconcile:
     ) -> Iterator[Difference]:
         stored: dict[str, int] = {}
         for row in records.values():
-            if row.status is Status.STORED and row.stored:
+            if row.status in KEPT and row.stored:
                 stored[row.user_id] = stored.get(row.user_id, 0) + row.stored.size
-        now = self.clock()
         for account in accounts:
             used = stored.get(account.user_id, 0)
             ended = [
                 name
                 for name, held in account.reservations.items()
-                if held.until_ms + self.grace_seconds * 1000 < now
-                and name in records
-                and records[name].status is not Status.PENDING
+                if self._is_over(held, records.get(name))
             ]
             if account.used_bytes != used or ended:
                 detail = (
@@ -189,6 +187,12 @@ class Reconcile:
                     "write them anew",
                     self._bookkeeper(account, used, ended),
                 )
+
+    def _is_over(self, held: Reservation, row: FileRecord | None) -> bool:
+        """Its upload ended; or there is none, and the janitor should have seen so by now."""
+        wait_ms = self.grace_seconds * 1000 + (0 if row else GRACE_MS)
+        is_late = held.until_ms + wait_ms < self.clock()
+        return is_late and (row is None or row.status is not Status.PENDING)
 
     def _remover(self, item: Found) -> Callable[[], None]:
         return lambda: self.inventory.remove(item)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hoist.domain.messages import Envelope
-from hoist.domain.model import FileRecord, Status, file_id, record_from_json
+from hoist.domain.model import FileRecord, Status, file_id
 from hoist.domain.ports import MetadataStore
+from hoist.domain.row_json import record_from_json
 from hoist.domain.volatile import Answer, Answers
 from hoist.pipeline.delivery import Item
 
@@ -74,7 +75,7 @@ class Triage:
         fingerprint = item.message.file.facts().fingerprint()
         if not isinstance(before, FileRecord):
             return before in (None, fingerprint)
-        if before.file.fingerprint() != fingerprint:
+        if before.fingerprint != fingerprint:
             return False
         # Asked after the grant that came to nothing: a redelivery must not revive it.
         granted_ms = before.settle_after_ms - self.life_ms(item.message.tier)

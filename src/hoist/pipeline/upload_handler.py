@@ -12,15 +12,12 @@ from typing import Any
 
 from hoist import telemetry
 from hoist.domain.errors import MessageIdConflict, Rejected, UploadCancelled
-from hoist.domain.messages import METADATA_TOPIC, Envelope, FileRequested, Parts
-from hoist.domain.model import (
-    FileRecord,
-    Multipart,
-    Status,
-    record_to_json,
-)
+from hoist.domain.messages import METADATA_TOPIC, Envelope
+from hoist.domain.metadata import Accepted, FileRequested, Parts
+from hoist.domain.model import GONE, FileRecord, Multipart, Status
 from hoist.domain.policy import Policy
 from hoist.domain.ports import Clock, Message, MessageLog, MetadataStore, PartStore
+from hoist.domain.row_json import record_to_json
 from hoist.domain.volatile import Answer, Answers, Event, EventStream
 from hoist.pipeline import events
 from hoist.pipeline.admission import Admission, Wanted
@@ -128,9 +125,9 @@ class GrantUploads:
         """What this request gets: who came first decides. Raises ``Rejected``."""
         name = request_id(item)
         record = granted.get(name) or (before if isinstance(before, FileRecord) else None)
-        if record and record.status in (Status.CANCELLED, Status.DELETED):
+        if record and record.status in GONE:
             raise UploadCancelled
-        first = record.file.fingerprint() if record else before
+        first = record.fingerprint if record else before
         if first not in (None, item.message.file.facts().fingerprint()):
             raise MessageIdConflict(item.message.message_id)
         if name in refused:
@@ -139,7 +136,14 @@ class GrantUploads:
         return record
 
     def _requested(self, item: Item[Envelope], record: FileRecord) -> Message:
-        parts = record.multipart
+        parts, first = record.multipart, item.journey
+        accepted = Accepted(
+            topic=first.origin_topic,
+            partition=first.origin_partition,
+            offset=first.origin_offset,
+            at=item.message.requested_at,
+            worker=events.worker_of(item.origin),
+        )
         event = FileRequested(
             user_id=record.user_id,
             file_id=record.file_id,
@@ -150,6 +154,7 @@ class GrantUploads:
             requested_at=record.created_at_ms,
             settle_after=record.settle_after_ms,
             parts=Parts(upload_id=parts.upload_id, part_size=parts.part_size) if parts else None,
+            accepted=accepted,
         )
         return events.message(self._metadata_topic, event, item.trace_id)
 

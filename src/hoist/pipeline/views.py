@@ -6,14 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hoist.domain.messages import FileExtended
+from hoist.domain.metadata import FileExtended
 from hoist.domain.model import FileRecord, Status
 from hoist.domain.policy import Policy
 from hoist.domain.ports import Clock, ObjectStore, PartStore, StoredPart
 from hoist.domain.volatile import Progress, ProgressBoard
 from hoist.pipeline import events
 
-STATES = {Status.PENDING: "ready", Status.MISSING: "stored", Status.DELETED: "cancelled"}
+STATES = {
+    Status.PENDING: "ready",
+    Status.MISSING: "stored",
+    Status.DELETED: "cancelled",
+    Status.PURGED: "cancelled",
+}
 
 
 @dataclass(frozen=True)

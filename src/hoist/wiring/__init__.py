@@ -1,5 +1,5 @@
 """Where everything is put together."""
 
-from hoist.wiring.services import Services, services
+from hoist.wiring.operators import Services, services
 
 __all__ = ["Services", "services"]

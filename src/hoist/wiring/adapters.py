@@ -1,4 +1,4 @@
-"""Which adapter stands behind each port: the only module that names concrete ones.
+"""Which adapter stands behind each port of what must last.
 
 Nothing here connects before its first use, so a process pays only for what it touches.
 """
@@ -6,6 +6,7 @@ Nothing here connects before its first use, so a process pays only for what it t
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -14,34 +15,39 @@ from typing import Any
 from hoist.adapters import (
     apigateway,
     aws,
+    cloudwatch,
     dynamodb,
     kafka,
-    rate_limits,
-    redis_client,
-    redis_registry,
-    redis_state,
-    redis_stream,
-    redis_uploads,
+    kafka_lag,
+    kafka_reader,
     s3,
+    s3_archives,
     s3_parts,
     sigv4,
+    sql,
+    sql_database,
 )
 from hoist.adapters.jwt import JwtVerifier
 from hoist.adapters.tier_file import TierFile
 from hoist.config import Settings
+from hoist.domain.archives import PREFIX
 from hoist.domain.errors import Unavailable
 from hoist.domain.messages import METADATA_TOPIC
-from hoist.domain.volatile import Connection, EventStream
+from hoist.domain.volatile import Connection
+from hoist.wiring.volatile import Volatile
+
+PATIENCE_SECONDS = 8  # for one answer of store or storage
+Store = dynamodb.DynamoMetadata | sql.SqlMetadata
 
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Adapters:
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.clock = now_ms
+class Adapters(Volatile):
+    def __init__(self, settings: Settings, patience_seconds: int = PATIENCE_SECONDS) -> None:
+        super().__init__(settings, now_ms)
+        self._patience_seconds = patience_seconds
 
     @cached_property
     def policy(self) -> TierFile:
@@ -49,8 +55,29 @@ class Adapters:
         return TierFile(Path(self.settings.tiers_file or str(default)), self.clock)
 
     @cached_property
-    def store(self) -> dynamodb.DynamoMetadata:
-        return dynamodb.DynamoMetadata(aws.client("dynamodb"), self.settings.table)
+    def store(self) -> Store:
+        return self.store_at(self.settings.store)
+
+    def store_at(self, url: str) -> Store:
+        """The store that HOIST_STORE=*url* would name."""
+        scheme, _, place = url.partition("://")
+        if scheme == "dynamodb":
+            client = aws.client("dynamodb", read_seconds=self._patience_seconds)
+            return dynamodb.DynamoMetadata(client, place)
+        return sql.SqlMetadata(sql_database.connect(url, patience_seconds=self._patience_seconds))
+
+    def new_store_at(self, url: str) -> Store:
+        """The same, with its tables made when they are SQL. Raises ``Unavailable``."""
+        store = self.store_at(url)
+        if isinstance(store, sql.SqlMetadata):
+            store.migrate()
+        store.ready()
+        return store
+
+    def migrate(self) -> list[str]:
+        """What was done to bring the store's tables up to date; nothing ever for DynamoDB."""
+        store = self.store
+        return store.migrate() if isinstance(store, sql.SqlMetadata) else []
 
     @cached_property
     def objects(self) -> s3.S3Objects:
@@ -58,57 +85,40 @@ class Adapters:
 
     @cached_property
     def parts(self) -> s3_parts.S3Parts:
-        patient = aws.client("s3", read_seconds=300)
         bucket = self.settings.bucket
-        return s3_parts.S3Parts(self._s3, patient, self._signer, bucket, self.clock)
+        return s3_parts.S3Parts(self._s3, self._patient_s3, self._signer, bucket, self.clock)
+
+    @cached_property
+    def archive_store(self) -> s3_archives.S3Archives:
+        bucket = self.settings.bucket
+        return s3_archives.S3Archives(self._s3, self._patient_s3, self._signer, bucket)
+
+    @cached_property
+    def archive_inventory(self) -> s3_parts.S3Parts:
+        bucket, prefix = self.settings.bucket, PREFIX
+        return s3_parts.S3Parts(
+            self._s3, self._patient_s3, self._signer, bucket, self.clock, prefix
+        )
 
     @cached_property
     def log(self) -> kafka.KafkaLog:
         return kafka.KafkaLog(self.settings.kafka_bootstrap)
 
     @cached_property
-    def cache(self) -> redis_state.RedisListCache:
-        return redis_state.RedisListCache(self._redis, self._guard)
+    def log_reader(self) -> kafka_reader.KafkaReader:
+        return kafka_reader.KafkaReader(self.settings.kafka_bootstrap)
 
     @cached_property
-    def answers(self) -> redis_state.RedisAnswers:
-        return redis_state.RedisAnswers(self._redis, self._guard)
+    def topic_reader(self) -> kafka_reader.KafkaTopicReader:
+        return kafka_reader.KafkaTopicReader(self.settings.kafka_bootstrap)
 
     @cached_property
-    def leases(self) -> redis_uploads.RedisLeases:
-        return redis_uploads.RedisLeases(self._redis, self._guard, self.clock)
+    def log_watch(self) -> kafka_lag.KafkaWatch:
+        return kafka_lag.KafkaWatch(self.settings.kafka_bootstrap)
 
     @cached_property
-    def limiter(self) -> rate_limits.LimitsRateLimiter:
-        return rate_limits.LimitsRateLimiter(self.settings.redis_url, self._guard)
-
-    @cached_property
-    def board(self) -> redis_uploads.RedisProgressBoard:
-        return redis_uploads.RedisProgressBoard(self._redis, self._guard)
-
-    @cached_property
-    def lanes(self) -> redis_uploads.RedisLanes:
-        return redis_uploads.RedisLanes(self._redis, self._guard)
-
-    @cached_property
-    def connections(self) -> redis_registry.RedisConnections:
-        return redis_registry.RedisConnections(self._redis, self._guard)
-
-    @cached_property
-    def tickets(self) -> redis_registry.RedisTickets:
-        return redis_registry.RedisTickets(self._redis)
-
-    @cached_property
-    def events(self) -> EventStream:
-        stream = redis_stream.RedisEvents(self._redis, self._guard)
-        if not self.settings.push:
-            return stream
-        stage = apigateway.client(self.settings.push)
-        return apigateway.ApiGatewayEvents(stream, self.connections, stage)
-
-    @cached_property
-    def feed(self) -> redis_stream.EventFeed:
-        return redis_stream.EventFeed(self._redis)
+    def metric_store(self) -> cloudwatch.CloudWatch:
+        return cloudwatch.CloudWatch(aws.client("cloudwatch"))
 
     @cached_property
     def verifier(self) -> JwtVerifier:
@@ -129,8 +139,9 @@ class Adapters:
     def sqs(self) -> Any:
         return aws.client("sqs")
 
-    def consumer(self, topic: str, group: str) -> Any:
-        return kafka.consumer(self.settings.kafka_bootstrap, group, topic)
+    def consumer(self, *, group: str, work_seconds_max: int) -> Any:
+        servers = self.settings.kafka_bootstrap
+        return kafka.consumer(servers, group=group, work_seconds_max=work_seconds_max)
 
     def management_of(self, connection: Connection) -> Any:
         """The management API of the gateway that holds *connection*."""
@@ -138,14 +149,8 @@ class Adapters:
 
     def ready(self) -> dict[str, str]:
         """Each dependency that requests need, with ``ok`` or why not."""
-        checks = {
-            "log": lambda: self.log.ready(self.settings.topic_prefix + METADATA_TOPIC),
-            "store": self.store.ready,
-            "objects": self.objects.ready,
-            "issuer": self.verifier.ready,
-        }
         told = {}
-        for name, check in checks.items():
+        for name, check in {**self._behind_the_log(), "issuer": self.verifier.ready}.items():
             try:
                 check()
                 told[name] = "ok"
@@ -153,21 +158,34 @@ class Adapters:
                 told[name] = str(error)
         return told
 
+    def is_up(self) -> bool:
+        """Whether everything answers that the steps behind the log need."""
+        try:
+            for check in self._behind_the_log().values():
+                check()
+        except Unavailable:
+            return False
+        return True
+
+    def _behind_the_log(self) -> dict[str, Callable[[], None]]:
+        return {
+            "log": lambda: self.log.ready(self.settings.topic_prefix + METADATA_TOPIC),
+            "store": self.store.ready,
+            "objects": self.objects.ready,
+        }
+
     def close(self) -> None:
         self.log.close()
+        self.log_watch.close()
 
     @cached_property
     def _s3(self) -> Any:
-        return aws.client("s3")
+        return aws.client("s3", read_seconds=self._patience_seconds)
+
+    @cached_property
+    def _patient_s3(self) -> Any:
+        return aws.client("s3", read_seconds=300)
 
     @cached_property
     def _signer(self) -> Any:
         return aws.client("s3", self.settings.s3_public_endpoint)
-
-    @cached_property
-    def _redis(self) -> Any:
-        return redis_client.client(self.settings.redis_url)
-
-    @cached_property
-    def _guard(self) -> redis_client.Guard:
-        return redis_client.Guard()

@@ -8,31 +8,64 @@ from __future__ import annotations
 import base64
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
-from kafka.errors import CommitFailedError, KafkaError
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import RetriableError
+
+from hoist.workers.offsets import Offsets
+from hoist.workers.watchdog import Stuck, Watchdog
 
 logger = logging.getLogger(__name__)
 Handler = Callable[[Mapping[str, Any], object], dict[str, Any]]
-POLL_MS, BATCH_MAX, BACKOFF_SECONDS_MAX = 500, 100, 5.0
+POLL_MS, BACKOFF_SECONDS_MAX = 500, 5.0
+CLOSE_MS_MAX = 1_500
 
 
-def run(consumer: KafkaConsumer, handler: Handler, stopping: threading.Event, servers: str) -> None:
-    """Poll, call, commit, until *stopping* is set. Leaves the group on the way out."""
+def run(
+    consumer: KafkaConsumer,
+    topics: Sequence[str],
+    handler: Handler,
+    stopping: threading.Event,
+    servers: str,
+    batch_max: int,
+) -> None:
+    """Subscribe to *topics*; poll, call, commit, until *stopping* is set; then leave the group.
+
+    Partitions are only given up within a poll, and what is done is committed before it. While the
+    log is away, it goes on polling. Raises ``Stuck`` when the library forgot a partition.
+    """
     backoff = 0.0
+    offsets = Offsets(consumer, topics)
+    watchdog = Watchdog(consumer)
     try:
         while not stopping.is_set():
-            polled = consumer.poll(timeout_ms=POLL_MS, max_records=BATCH_MAX)
+            offsets.commit()
+            began = time.monotonic()
+            try:
+                polled = consumer.poll(timeout_ms=POLL_MS, max_records=batch_max)
+            except RetriableError as error:
+                # While the broker is gone, the library lets out some of what it should try again.
+                logger.warning("log not read", extra={"reason": repr(error)})
+                polled = {}
+                stopping.wait(POLL_MS / 1000)
+            watchdog.polled(polled, time.monotonic() - began)
+            watchdog.look(offsets.held)
             if not polled:
                 continue
             again = _call(handler, lambda_event(polled, servers), polled)
-            _commit(consumer, polled, again)
+            _settle(consumer, offsets, polled, again)
+            offsets.commit()
             backoff = min(max(backoff * 2, 0.1), BACKOFF_SECONDS_MAX) if again else 0.0
             stopping.wait(backoff)
+    except Stuck as stuck:
+        logger.critical("partition stuck", extra={"reason": str(stuck)})
+        raise
     finally:
-        consumer.close()
+        offsets.commit()
+        consumer.close(timeout_ms=CLOSE_MS_MAX)
 
 
 def lambda_event(polled: Mapping[TopicPartition, Sequence[Any]], servers: str) -> dict[str, Any]:
@@ -87,23 +120,17 @@ def _call(
     }
 
 
-def _commit(
+def _settle(
     consumer: KafkaConsumer,
+    offsets: Offsets,
     polled: Mapping[TopicPartition, Sequence[Any]],
     again: Mapping[str, int],
 ) -> None:
-    offsets = {}
+    """Note what is done of *polled*, and go back to what is wanted *again*."""
     for partition, records in polled.items():
         wanted = again.get(_name(partition))
         if wanted is not None:
             consumer.seek(partition, wanted)
         following = records[-1].offset + 1 if wanted is None else wanted
         if following > records[0].offset:
-            offsets[partition] = OffsetAndMetadata(following, "", records[-1].leader_epoch)
-    if not offsets:
-        return
-    try:
-        consumer.commit(offsets)
-    except (CommitFailedError, KafkaError) as error:
-        # The partitions moved on, or the broker is away: the batch is delivered again, harmlessly.
-        logger.warning("commit refused", extra={"reason": repr(error)})
+            offsets.done(partition, following, records[-1].leader_epoch)

@@ -1,36 +1,39 @@
-"""What each process may use: every step of the pipeline, on the adapters of its settings."""
+"""The steps of the pipeline that requests and events go through, on a process's adapters."""
 
 from __future__ import annotations
 
-import os
-from functools import cache, cached_property
+import time
+from functools import cached_property
 
-from hoist.config import Settings
+from hoist.domain.lag import Lag
 from hoist.pipeline.admission import Admission
+from hoist.pipeline.archive import BuildArchives
+from hoist.pipeline.archive_requests import Archives
 from hoist.pipeline.cancel import CancelUpload
+from hoist.pipeline.change import ChangeFile
 from hoist.pipeline.completion import CompleteUploads
+from hoist.pipeline.cursors import Cursors
+from hoist.pipeline.delayed import TellDelayed
 from hoist.pipeline.delivery import Delivery
 from hoist.pipeline.files import Files
 from hoist.pipeline.finding import FindUpload
+from hoist.pipeline.fold import FoldMetadata
+from hoist.pipeline.history import History
 from hoist.pipeline.ingest import Ingest
-from hoist.pipeline.janitor import Janitor
+from hoist.pipeline.lag import metrics
 from hoist.pipeline.metadata_handler import ApplyMetadata
 from hoist.pipeline.pace import Pace
+from hoist.pipeline.pages import Pages
 from hoist.pipeline.parts import SendParts
 from hoist.pipeline.progress import TrackProgress
-from hoist.pipeline.reconcile import Reconcile
+from hoist.pipeline.sharing import ShareFiles
 from hoist.pipeline.upload_handler import GrantUploads
 from hoist.pipeline.views import Views
 from hoist.wiring.adapters import Adapters
+from hoist.wiring.threads import aside
 
 
-@cache
-def services() -> Services:
-    """This process's services, from its environment."""
-    return Services(Settings.from_env(os.environ))
-
-
-class Services(Adapters):
+class Steps(Adapters):
     @cached_property
     def ingest(self) -> Ingest:
         prefix = self.settings.topic_prefix
@@ -58,15 +61,18 @@ class Services(Adapters):
         )
 
     @cached_property
+    def tell_delayed(self) -> TellDelayed:
+        return TellDelayed(self.events, self.clock)
+
+    @cached_property
     def apply_metadata(self) -> ApplyMetadata:
         return ApplyMetadata(
-            store=self.store,
+            fold=FoldMetadata(self.store, self.store, self.policy),
             objects=self.objects,
             parts=self.parts,
             cache=self.cache,
             leases=self.leases,
             events=self.events,
-            policy=self.policy,
             clock=self.clock,
         )
 
@@ -125,44 +131,70 @@ class Services(Adapters):
         return Files(
             store=self.store,
             objects=self.objects,
-            cache=self.cache,
+            pages=Pages(self.store, self.cache),
+            cursors=Cursors(self.settings.cursor_secret, self.clock),
             find=self.find,
             views=self.views,
+            history=self.history,
             leases=self.leases,
             log=self.log,
             policy=self.policy,
             clock=self.clock,
-            cursor_secret=self.settings.cursor_secret,
             topic_prefix=self.settings.topic_prefix,
         )
 
     @cached_property
-    def janitor(self) -> Janitor:
-        return Janitor(
+    def history(self) -> History:
+        return History(self.store, self.store, self.log, self.clock, self.settings.topic_prefix)
+
+    @cached_property
+    def change_file(self) -> ChangeFile:
+        return ChangeFile(
             store=self.store,
-            objects=self.objects,
-            send_parts=self.send_parts,
-            inventory=self.parts,
             log=self.log,
+            cache=self.cache,
             policy=self.policy,
             clock=self.clock,
-            grace_seconds=self.settings.grace_seconds,
+            sleep=time.sleep,
             topic_prefix=self.settings.topic_prefix,
         )
 
     @cached_property
-    def reconcile(self) -> Reconcile:
-        return Reconcile(
+    def share_files(self) -> ShareFiles:
+        return ShareFiles(
             store=self.store,
-            scan=self.store,
+            sharing=self.store,
             objects=self.objects,
-            inventory=self.parts,
             log=self.log,
-            policy=self.policy,
+            history=self.history,
+            limiter=self.limiter,
             clock=self.clock,
-            grace_seconds=self.settings.grace_seconds,
+            sleep=time.sleep,
+            aside=aside,
             topic_prefix=self.settings.topic_prefix,
         )
+
+    @cached_property
+    def archives(self) -> Archives:
+        return Archives(
+            store=self.store,
+            archives=self.archive_store,
+            inventory=self.archive_inventory,
+            limiter=self.limiter,
+            log=self.log,
+            clock=self.clock,
+            secret=self.settings.cursor_secret,
+            topic_prefix=self.settings.topic_prefix,
+        )
+
+    @cached_property
+    def build_archives(self) -> BuildArchives:
+        return BuildArchives(self.store, self.archive_store, self.events, self.clock)
+
+    def keep_lag(self, lag: Lag) -> None:
+        """In CloudWatch, if the settings say so. Raises ``Unavailable``."""
+        if namespace := self.settings.metrics_namespace:
+            self.metric_store.put(metrics(lag, namespace), self.clock())
 
     def delivery(self, group: str) -> Delivery:
-        return Delivery(self.log, group, self.clock, self.settings.topic_prefix)
+        return Delivery(self.log, group, self.clock, self.is_up, self.settings.topic_prefix)

@@ -1,0 +1,48 @@
+"""What waits for a slow socket."""
+
+import threading
+
+from hoist.domain.model import Principal
+from hoist.gateway.sessions import WRITE_BYTES_MAX, Session
+
+PATIENCE_SECONDS = 10
+
+
+class SlowSocket:
+    """Takes nothing before ``free`` is set."""
+
+    def __init__(self):
+        self.writes, self.is_asked, self.free = [], threading.Event(), threading.Event()
+
+    def send(self, *texts):
+        self.is_asked.set()
+        assert self.free.wait(PATIENCE_SECONDS)
+        self.writes.append(list(texts))
+
+
+def writes(texts):
+    """How a session groups *texts*, which wait behind a first one that is being sent."""
+    socket = SlowSocket()
+    session = Session(socket, Principal("ada", "basic", (), 0))
+    session.send_text("first")
+    assert socket.is_asked.wait(PATIENCE_SECONDS)
+    for text in texts:
+        session.send_text(text)
+    socket.free.set()
+    session.flush(PATIENCE_SECONDS)
+    return socket.writes[1:]
+
+
+def test_what_waits_is_sent_in_one_write_and_in_order():
+    texts = [str(number) for number in range(50)]
+    assert writes(texts) == [texts]
+
+
+def test_no_write_is_larger_than_a_slow_peer_takes_in_time():
+    half = "x" * (WRITE_BYTES_MAX // 2)
+    assert writes([half, half, half]) == [[half, half], [half]]
+
+
+def test_a_message_that_is_larger_by_itself_is_sent_all_the_same():
+    large = "x" * (WRITE_BYTES_MAX + 1)
+    assert writes([large, "y"]) == [[large], ["y"]]

@@ -1,0 +1,26 @@
+"""What a gateway tells of the sockets it holds."""
+
+import re
+from types import SimpleNamespace
+
+from hoist import telemetry
+from hoist.gateway.sessions import Session, Sessions
+
+
+def told() -> float:
+    found = re.search(r"^hoist_open_sockets (\S+)$", telemetry.metrics().decode(), re.M)
+    assert found
+    return float(found[1])
+
+
+def test_the_metrics_tell_how_many_sockets_are_open():
+    sessions = Sessions()
+    first, second = (Session(None, SimpleNamespace(user_id="ada")) for _ in range(2))
+    sessions.open(first)
+    sessions.open(second)
+    assert told() == 2
+    sessions.close(first)
+    sessions.close(first)
+    assert told() == 1
+    sessions.close(second)
+    assert told() == 0
