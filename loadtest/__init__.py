@@ -1,0 +1,1 @@
+"""Load on a running stack, and the books that tell whether anything was lost."""

@@ -1,0 +1,195 @@
+"""A run from its start to its verdict, over however many processes make its load.
+
+Workers hand over their part of the books with each report of theirs. When a run ends they are told
+to stop their users, and the last report says that nothing is left. Then all is judged.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import gevent
+from locust import events, runners
+from locust.env import Environment
+from locust.runners import LocalRunner, MasterRunner, Runner, WorkerRunner
+
+from loadtest import line, options, place, report
+from loadtest.books import BOOKS
+from loadtest.crowd import CROWD
+from loadtest.server_truth import ServerTruth, show
+from loadtest.shapes import CrowdHolds, ThunderingReconnect
+
+logger = logging.getLogger(__name__)
+GATEWAY = "gateway-a"
+REPORTS_SECONDS = 15.0  # a worker reports every 3
+# Beats, one a second, before a worker's users are given to the others: on a full machine they are
+# late, and whoever was believed dead goes on.
+runners.HEARTBEAT_LIVENESS = 30
+
+
+class Lead:
+    """The process that judges: the only one, or the master of the others."""
+
+    def __init__(self, environment: Environment, runner: Runner) -> None:
+        self._environment, self._runner = environment, runner
+        self._took_part: set[str] = set()
+        self._closed: set[str] = set()
+        self._began = 0.0
+        self.truth = ServerTruth(lambda: BOOKS.users.values())
+        ThunderingReconnect.strike = strike
+
+    def start(self, **_: Any) -> None:
+        """A failure until it is judged good."""
+        self._environment.process_exit_code = 1
+        run = secrets.token_hex(4)
+        options.of(self._environment).run = run  # travels to the workers with the options
+        BOOKS.start(run)
+        CROWD.start()
+        self.truth.forget_peaks()
+        self._closed.clear()
+        self._took_part = set(getattr(self._runner, "clients", ()))
+        self._began = time.monotonic()
+
+    def take(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
+        """A worker's report."""
+        books = data.get("books")
+        if books is None or books["run"] != BOOKS.run:
+            return
+        self._took_part.add(client_id)
+        BOOKS.take(books)
+        CROWD.told(client_id, data["crowd"])
+        if books["isClosed"]:
+            self._closed.add(client_id)
+
+    def end(self, **_: Any) -> None:
+        """Close the books, judge, keep the report, say it."""
+        missing = self._close()
+        complaints = [f"{worker} did not hand over its books" for worker in sorted(missing)]
+        complaints += self._of_the_crowd()
+        complaints += [
+            f"a user broke {one['count']} times: {one['msg']}"
+            for one in self._runner.exceptions.values()
+        ]
+        numbers = report.numbers(self._environment.stats)
+        logger.info("judging %d requests", len(BOOKS.ledger.requests))
+        chosen = self._environment.shape_class
+        shape = type(chosen).__name__ if chosen else ""
+        verdict = report.judge(BOOKS, numbers, shape, complaints)
+        told = {
+            "shape": shape,
+            "seconds": round(time.monotonic() - self._began, 1),
+            "requests": report.plain(numbers),
+            "servers": self.truth.report(),
+            "crowd": {name: CROWD.count(name) for name in ("connected", "done")},
+        }
+        path = report.write(Path(options.of(self._environment).reports), verdict, told)
+        for sentence in report.lines(verdict):
+            logger.info(sentence)
+        logger.info("report: %s", path)
+        self._environment.process_exit_code = verdict.exit_code
+
+    def _close(self) -> set[str]:
+        """Wait for the last report of each worker; who did not send it."""
+        if isinstance(self._runner, MasterRunner):
+            self._runner.send_message("close-books", None)
+            patience = REPORTS_SECONDS + self._environment.stop_timeout
+            deadline = time.monotonic() + patience
+            while self._took_part - self._closed and time.monotonic() < deadline:
+                gevent.sleep(0.2)
+        return self._took_part - self._closed
+
+    def spawned(self, **_: Any) -> None:
+        """Who of the crowd is among others need not wait for all."""
+        if not isinstance(self._environment.shape_class, CrowdHolds):
+            CROWD.open()
+            self._runner.send_message("crowd-open", None)
+
+    def _of_the_crowd(self) -> list[str]:
+        there, done = CROWD.count("connected"), CROWD.count("done")
+        shape = self._environment.shape_class
+        if not isinstance(shape, CrowdHolds) or there == done == shape.users:
+            return []
+        return [f"of a crowd of {shape.users}, {there} connected and {done} finished an upload"]
+
+
+def strike(runner: Runner) -> None:
+    """A gateway restarts, and every process drops its sockets."""
+    pids = {row["name"]: row["pid"] for row in place.stack().status()}
+    if pid := pids.get(GATEWAY):
+        with suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGTERM)
+    else:
+        logger.warning("no %s runs here: it is not restarted", GATEWAY)
+    runner.send_message("drop-sockets", {"jitter": options.of(runner.environment).jitter_seconds})
+
+
+def _drop(environment: Environment, msg: Any, **_: Any) -> None:
+    line.drop_all(line.LINES, msg.data["jitter"])
+
+
+def _open(environment: Environment, msg: Any, **_: Any) -> None:
+    CROWD.open()
+
+
+def _stop(environment: Environment, msg: Any, **_: Any) -> None:
+    """The run ends: stop the users of this process, and close its books."""
+    assert environment.runner
+    environment.runner.stop()
+
+
+def _lead(environment: Environment, runner: Runner, web_ui: Any) -> None:
+    lead = Lead(environment, runner)
+    hooks = environment.events
+    hooks.test_start.add_listener(lead.start)
+    hooks.test_stop.add_listener(lead.end)
+    hooks.worker_report.add_listener(lead.take)
+    hooks.spawning_complete.add_listener(lead.spawned)
+    hooks.quitting.add_listener(lambda **_: runner.quit())
+    hooks.quit.add_listener(lambda **_: lead.truth.close())
+    if web_ui:
+        show(web_ui, lead.truth)
+    name = options.of(environment).shape
+    if options.of(environment).headless:
+        shapes: dict[str, Any] = environment.available_shape_classes or {}
+        if name and name not in shapes:
+            raise SystemExit(f"no shape {name!r}; there are: {', '.join(shapes)}")
+        environment.shape_class = shapes.get(name)
+        if environment.shape_class:
+            environment.shape_class.runner = runner
+
+
+def _work(environment: Environment, runner: WorkerRunner) -> None:
+    def start(**_: Any) -> None:
+        BOOKS.start(options.of(environment).run)
+        CROWD.start()
+
+    def close(**_: Any) -> None:
+        BOOKS.is_closed = True
+
+    def hand_over(client_id: str, data: dict[str, Any], **_: Any) -> None:
+        data["books"], data["crowd"] = BOOKS.hand_over(), dict(CROWD.own)
+
+    environment.events.test_start.add_listener(start)
+    environment.events.test_stop.add_listener(close)
+    environment.events.report_to_master.add_listener(hand_over)
+    runner.register_message("close-books", _stop, concurrent=True)
+
+
+def _init(environment: Environment, runner: Runner, web_ui: Any = None, **_: Any) -> None:
+    if isinstance(runner, WorkerRunner):
+        _work(environment, runner)
+    else:
+        _lead(environment, runner, web_ui)
+    if isinstance(runner, WorkerRunner | LocalRunner):
+        runner.register_message("drop-sockets", _drop)
+        runner.register_message("crowd-open", _open)
+
+
+events.init.add_listener(_init)

@@ -1,0 +1,110 @@
+"""The load as ``make loadtest-ci`` makes it: short, with a handful of people."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+import pytest
+
+from emulation import provision
+from hoist.config import Settings
+from hoist.domain.model import FileRecord, Status
+from hoist.wiring import Services
+
+SECONDS_MAX = 240
+ENDS_SECONDS_MAX = 30
+
+
+@pytest.fixture
+def start(stack, tmp_path):
+    """Starts a run; what is left of it at the end is stopped."""
+    started = []
+
+    def run(*words):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("HOIST_", "AWS_"))}
+        environment |= {
+            "STACK_DIR": str(stack.stack.directory),
+            "STACK_PORT_BASE": str(stack.stack.ports.base),
+        }
+        head = [sys.executable, "-m", "loadtest", "--headless", "--reports", str(tmp_path)]
+        pace = ["--users", "7", "--spawn-rate", "7"]
+        process = subprocess.Popen(
+            [*head, *pace, *words],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(ENDS_SECONDS_MAX)
+            process.kill()
+        process.communicate()
+
+
+def report(directory):
+    return json.loads((directory / "report.json").read_text())
+
+
+def test_a_run_of_two_processes_is_good_and_leaves_its_reports(start, tmp_path):
+    run = start("--run-time", "15s", "--processes", "2", "--", "--exclude-tags", "large", "heavy")
+    told, _ = run.communicate(timeout=SECONDS_MAX)
+    assert run.returncode == 0, told
+    found = report(tmp_path)
+    assert found["isGood"]
+    sets = found["ledger"]["sets"]
+    assert sets["stored"] == sets["listed"] > 0
+    assert (sets["lost"], sets["duplicated"]) == (0, 0)
+    assert found["requests"]["WS end to end"]["requests"] > 0
+    assert found["servers"]["open sockets"]
+    for name in ("stats_stats.csv", "report.html"):
+        assert (tmp_path / name).stat().st_size
+
+
+def test_all_who_lost_their_socket_come_back(start, tmp_path):
+    run = start("--run-time", "16s", "--shape", "ThunderingReconnect", "BasicUploader")
+    told, _ = run.communicate(timeout=SECONDS_MAX)
+    assert run.returncode == 0, told
+    found = report(tmp_path)["requests"]
+    assert found["WS connect"]["requests"] == 7
+    assert found["WS end to end"]["requests"] > 0
+
+
+def test_a_lost_record_fails_the_run(start, stack, tmp_path, monkeypatch):
+    for name, value in stack.settings.items():
+        if name.startswith("AWS_"):
+            monkeypatch.setenv(name, value)
+    services = Services(Settings.from_env(stack.settings))
+    before = {one.file_id for one in _stored(services)}
+    run = start("--run-time", "15s", "BasicUploader")
+    deadline = time.monotonic() + SECONDS_MAX
+    while not (new := [one for one in _stored(services) if one.file_id not in before]):
+        assert time.monotonic() < deadline
+        assert run.poll() is None
+        time.sleep(0.1)
+    key = {"userId": {"S": new[0].user_id}, "fileId": {"S": new[0].file_id}}
+    table = stack.settings["HOIST_STORE"].removeprefix("dynamodb://")
+    dynamodb = provision.client("dynamodb", stack.settings)
+    lost = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
+    dynamodb.delete_item(TableName=table, Key=key)
+    services.close()
+    told, _ = run.communicate(timeout=SECONDS_MAX)
+    dynamodb.put_item(TableName=table, Item=lost)  # others use this stack too
+    assert run.returncode == 1, told
+    found = report(tmp_path)
+    assert [new[0].user_id, new[0].message_id] in found["ledger"]["sets"]["lostNames"]
+    assert "I1" in found["ledger"]["promises"]
+
+
+def _stored(services):
+    rows = (row for row in services.store.scan() if isinstance(row, FileRecord))
+    return [row for row in rows if row.status is Status.STORED]
