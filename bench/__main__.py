@@ -1,27 +1,81 @@
-"""``python -m bench [NAME ...]``: each prints one line, both sides of its ratio measured here."""
+"""``python -m bench [NAME ...]``: a line for each row of docs/performance.md, then all as a table.
+
+Both sides of each ratio are measured here, in turn, on the running stack, which is left as it was.
+"""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable
+from functools import partial
 
-from bench import priority, whole_path
+import click
+
+from bench import (
+    idle,
+    listing,
+    lists,
+    priority,
+    quiet,
+    sockets,
+    stored,
+    time_to_url,
+    token_check,
+    upload_cpu,
+    urls,
+    whole_path,
+)
+from bench.row import Row, table
+from bench.target import Target
 from emulation.native.ports import Ports, port_base, settings, stack_dir
+from emulation.native.stack import Stack
 
-BENCHES: dict[str, Callable[[Mapping[str, str]], str]] = {
-    "4KB": lambda environment: whole_path.run(environment, "4KB", 4_096, 64),
-    "1MB": lambda environment: whole_path.run(environment, "1MB", 1_000_000, 32),
+BENCHES: dict[str, Callable[[Target], list[Row]]] = {
+    "4KB": partial(whole_path.run, name="4KB"),
+    "1MB": partial(whole_path.run, name="1MB"),
+    "100MB": partial(whole_path.run, name="100MB"),
+    "cpu": upload_cpu.against_floor,
+    "cpu-size": upload_cpu.of_large_and_small,
+    "urls": urls.run,
+    "time-to-url": time_to_url.run,
+    "stored": stored.run,
+    "messages": sockets.messages,
+    "connects": sockets.connects,
+    "idle": idle.run,
+    "quiet": quiet.run,
+    "list": listing.run,
+    "lists": lists.run,
+    "token": token_check.run,
     "priority": priority.run,
 }
 
 
-def main() -> None:
-    names = sys.argv[1:] or list(BENCHES)
-    if unknown := set(names) - BENCHES.keys():
-        raise SystemExit(f"no bench called {', '.join(unknown)}; there are: {', '.join(BENCHES)}")
-    environment = settings(Ports(port_base()), stack_dir())
-    for name in names:
-        print(BENCHES[name](environment))
+@click.command(help=__doc__)
+@click.argument("names", nargs=-1, type=click.Choice(list(BENCHES)))
+@click.option("--pairs", default=5, show_default=True, help="How often both sides run.")
+@click.option("--scale", default=1.0, show_default=True, help="Of all counts; small is quick.")
+@click.option("--minutes", default=1.0, show_default=True, help="How long idle sockets stay.")
+def main(names: tuple[str, ...], pairs: int, scale: float, minutes: float) -> None:
+    running = Stack(port_base(), stack_dir()).status()
+    if not running:
+        raise click.ClickException("the stack is down; start it with: make up")
+    environment = dict(os.environ) | settings(Ports(port_base()), stack_dir())
+    os.environ.update(environment)
+    pids = {service["name"]: service["pid"] for service in running}
+    target = Target(environment, pids, pairs=pairs, scale=scale, minutes=minutes)
+    rows = [row for name in names or BENCHES for row in told(target, name)]
+    click.echo("\n" + table(rows))
+
+
+def told(target: Target, name: str) -> list[Row]:
+    """The rows of one bench, each told as soon as it is known; the stack is as it was then."""
+    try:
+        rows = BENCHES[name](target)
+    finally:
+        target.leave()
+    for row in rows:
+        click.echo(row.line())
+    return rows
 
 
 if __name__ == "__main__":
