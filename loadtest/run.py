@@ -165,18 +165,23 @@ def _lead(environment: Environment, runner: Runner, web_ui: Any) -> None:
             environment.shape_class.runner = runner
 
 
-def _work(environment: Environment, runner: WorkerRunner) -> None:
-    def start(**_: Any) -> None:
+def _begin(environment: Environment, **_: Any) -> None:
+    """A worker's start, heard from when the file is loaded on.
+
+    Its master may tell it to start while its runner is being made: before ``init``.
+    """
+    if not isinstance(environment.runner, MasterRunner | LocalRunner):
         BOOKS.start(options.of(environment).run)
         CROWD.start()
 
+
+def _work(environment: Environment, runner: WorkerRunner) -> None:
     def close(**_: Any) -> None:
         BOOKS.is_closed = True
 
     def hand_over(client_id: str, data: dict[str, Any], **_: Any) -> None:
         data["books"], data["crowd"] = BOOKS.hand_over(), dict(CROWD.own)
 
-    environment.events.test_start.add_listener(start)
     environment.events.test_stop.add_listener(close)
     environment.events.report_to_master.add_listener(hand_over)
     runner.register_message("close-books", _stop, concurrent=True)
@@ -192,4 +197,5 @@ def _init(environment: Environment, runner: Runner, web_ui: Any = None, **_: Any
         runner.register_message("crowd-open", _open)
 
 
+events.test_start.add_listener(_begin)
 events.init.add_listener(_init)
