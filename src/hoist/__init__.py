@@ -53,6 +53,7 @@ pipeline.archive           7. a zip of a list, built
 pipeline.janitor           settles what nobody finished
 pipeline.seldom            what it does not do at each tick
 pipeline.reconcile         where storage, rows and books disagree
+pipeline.lost_rows         files that only the log and storage know
 pipeline.rebuild           the store made anew from the log
 pipeline.lag               how far consumers are behind, how long they need
 pipeline.doctor            whether all that is kept says the same

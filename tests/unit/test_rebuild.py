@@ -15,20 +15,7 @@ from hoist.pipeline.doctor_log import CheckLog
 from hoist.pipeline.fold import FoldMetadata
 from hoist.pipeline.rebuild import ROUNDS, Rebuild
 from tests.doubles import MemoryMetadata
-from tests.unit.world import GRACE, LIFE_SECONDS, TRACE, World
-
-
-class Reader:
-    """The world's log; a second look goes on where the first one ended."""
-
-    def __init__(self, world):
-        self.world, self.read_to, self.meanwhile = world, 0, lambda: None
-
-    def read(self, topic):
-        records = self.world.records(topic)
-        yield records[self.read_to :]
-        self.read_to = len(records)
-        self.meanwhile()
+from tests.unit.world import GRACE, LIFE_SECONDS, TRACE, Reader, World
 
 
 @pytest.fixture

@@ -48,6 +48,22 @@ def test_an_object_nobody_asked_for_is_deleted_once_it_is_old(world):
     assert kinds(world) == []
 
 
+@pytest.mark.parametrize("size", [12, 101 * MIB])
+def test_what_the_log_knows_is_kept_when_its_row_is_lost(world, size):
+    this_file = world.ask("m-1", size=size, principal=GRACE)
+    world.settles()
+    if size == 12:
+        world.arrives(this_file)
+    world.applies()
+    del world.store.kept["grace", this_file]
+    kept = dict(world.storage.stored), dict(world.storage.open)
+    world.clock.advance(seconds=LIFE_SECONDS)
+    [one] = [one for one in world.reconcile(0) if one.kind != "books_differ"]
+    assert (one.kind, one.subject, one.repair) == ("row_lost", this_file, None)
+    mend(world)
+    assert (world.storage.stored, world.storage.open) == kept
+
+
 def test_an_object_of_a_cancelled_upload_is_deleted(world):
     this_file = world.ask("m-1")
     world.settles()
@@ -116,6 +132,16 @@ def test_wrong_books_are_written_anew(world):
     mend(world)
     assert world.books().used_bytes == 12
     assert kinds(world) == []
+
+
+def test_books_that_moved_on_meanwhile_are_not_mended(world):
+    world.stores("m-1", size=12)
+    books = world.books()
+    world.store.write([(replace(books, used_bytes=99, version=books.version + 1),)])
+    [late], [one] = world.reconcile(), world.reconcile()
+    assert one.repair()
+    assert not late.repair()
+    assert world.books().used_bytes == 12
 
 
 def test_two_runs_at_once_mend_each_difference_once(world):

@@ -127,6 +127,19 @@ class Meanwhile:
         self.then()
 
 
+class Reader:
+    """The world's log; a second look goes on where the first one ended."""
+
+    def __init__(self, world):
+        self.world, self.read_to, self.meanwhile = world, 0, lambda: None
+
+    def read(self, topic):
+        records = self.world.records(topic)
+        yield records[self.read_to :]
+        self.read_to = len(records)
+        self.meanwhile()
+
+
 class World:
     def __init__(self, **tier):
         """*tier* replaces members of the basic tier."""
@@ -177,7 +190,15 @@ class World:
             self.store, storage, self.send_parts, storage, self.log, policy, clock, 30
         )
         self.reconcile = Reconcile(
-            self.store, self.store, storage, storage, self.log, policy, clock, 30
+            store=self.store,
+            scan=self.store,
+            objects=storage,
+            inventory=storage,
+            log=self.log,
+            open_log=lambda: Reader(self),
+            policy=policy,
+            clock=clock,
+            grace_seconds=30,
         )
         self.history = History(self.store, self.store, self.log, clock)
         self.change = ChangeFile(

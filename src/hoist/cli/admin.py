@@ -100,17 +100,15 @@ def reconcile(repair: bool, dry_run: bool, unknown_seconds: int, as_json: bool) 
     """Compare storage, file records and the users' books.
 
     Exit code 0 when nothing is wrong or all was repaired, 1 when differences are left. Things
-    younger than an upload's life are left alone. Two runs at once do no harm.
+    younger than an upload's life are left alone, and what the log tells of is never removed. Two
+    runs at once do no harm.
     """
     if repair and dry_run:
         raise click.UsageError("--repair and --dry-run exclude each other")
     services = wiring.services()
     try:
         found = list(services.reconcile(unknown_seconds))
-        mendable = [mend for item in found if (mend := item.repair)]
-        if repair:
-            for mend in mendable:
-                mend()
+        mended = sum(mend() for item in found if repair and (mend := item.repair))
     except Unavailable as error:
         raise Failure(f"{error}; try again when it is back", 4) from error
     finally:
@@ -125,11 +123,14 @@ def reconcile(repair: bool, dry_run: bool, unknown_seconds: int, as_json: bool) 
         )
     if not found:
         say("Storage, records and books agree.")
-    elif repair and len(mendable) == len(found):
-        say(f"{len(found)} differences repaired; run it again to see that none is left.")
+    elif repair and mended == len(found):
+        say(f"{mended} differences repaired; run it again to see that none is left.")
     elif repair:
-        left = len(found) - len(mendable)
-        raise Failure(f"{len(mendable)} differences repaired, {left} need a person", 1)
+        persons = sum(item.repair is None for item in found)
+        left = [f"{persons} need a person"] if persons else []
+        if moved := len(found) - mended - persons:
+            left.append(f"{moved} changed meanwhile: run it again")
+        raise Failure(f"{mended} differences repaired, {', '.join(left)}", 1)
     else:
         raise Failure(f"{len(found)} differences: --repair mends them", 1)
 

@@ -52,6 +52,7 @@ def doctor(deep: bool, unknown_seconds: int, pages: int, form: str) -> None:
     Exit codes:
       0  all agree
       1  there are differences
+      2  a setting is missing or wrong
       4  a part could not be looked at; the others were
 
     \b

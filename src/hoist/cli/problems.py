@@ -11,7 +11,7 @@ import click
 from hoist.cli.output import printable, say, size_words
 from hoist.client import HoistProblem, Unreachable
 
-FAILED, NOT_LOGGED_IN, UNREACHABLE, PARTLY_FAILED = 1, 3, 4, 5
+FAILED, USAGE, NOT_LOGGED_IN, UNREACHABLE, PARTLY_FAILED = 1, 2, 3, 4, 5
 INTERRUPTED = 130  # as shells say it
 SAME_SECONDS = 10.0
 _LOGIN_ERRORS = ("invalid_grant", "access_denied")
@@ -55,6 +55,10 @@ class TellingGroup(click.Group):
             raise Failure(explain_system(error)) from error
         except KeyboardInterrupt:
             raise Failure("interrupted", INTERRUPTED) from None
+        except SystemExit as end:
+            if isinstance(end.code, str):  # a setting of the service is missing or wrong
+                raise Failure(end.code, USAGE) from None
+            raise
 
 
 def exit_code_of(problem: HoistProblem) -> int:

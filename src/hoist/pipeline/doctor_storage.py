@@ -72,6 +72,8 @@ class CheckStorage:
             mend, advice = f"aws s3 rm {place} && {repair}", "deletes it, and marks it missing"
         elif one.kind == "object_unclaimed":
             mend, advice = command("hoist", "admin", "dlq", "list"), "its request may be there"
+        elif one.kind == "row_lost":
+            mend, advice = REBUILD, REBUILD_ADVICE
         elif one.kind == "upload_overdue":
             mend, advice = "python -m hoist.workers janitor", "the janitor settles it: start it"
         return Finding(one.kind, one.subject, one.detail, mend, advice)

@@ -5,7 +5,6 @@ Younger things than an upload's life are left alone: they are on their way.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -19,37 +18,47 @@ from hoist.domain.ports import (
     Clock,
     Found,
     Inventory,
+    LogReader,
     MessageLog,
     MetadataScan,
     MetadataStore,
     ObjectStore,
 )
 from hoist.pipeline import events
+from hoist.pipeline.lost_rows import owners
 
-logger = logging.getLogger(__name__)
 UNKNOWN_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something that is not as it should be. ``mend`` says what ``repair``, if any, does."""
+    """Something that is not as it should be.
+
+    ``mend`` says what ``repair``, if any, does. ``repair`` returns whether it could: not, when
+    somebody wrote meanwhile.
+    """
 
     kind: str
     subject: str
     detail: str
     mend: str
-    repair: Callable[[], None] | None = field(repr=False, compare=False)
+    repair: Callable[[], bool] | None = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
 class Reconcile:
-    """Holds every row in memory while it runs: about 1 KB a file."""
+    """Holds every row in memory while it runs: about 1 KB a file.
+
+    ``open_log`` makes a reader that begins with the log's beginning. It is read only when storage
+    has something old that no row knows: what the log knows is never removed.
+    """
 
     store: MetadataStore
     scan: MetadataScan
     objects: ObjectStore
     inventory: Inventory
     log: MessageLog
+    open_log: Callable[[], LogReader]
     policy: Callable[[], Policy]
     clock: Clock
     grace_seconds: int
@@ -59,7 +68,7 @@ class Reconcile:
         """Every difference there is now; nothing is changed until ``repair`` is called.
 
         What no row knows may belong to an event that still waits in the log: such things are left
-        alone until they are *unknown_seconds* old.
+        alone until they are *unknown_seconds* old. Raises ``Unavailable``.
         """
         tiers = self.policy().tiers.values()
         life_seconds = max(tier.url_expires_seconds for tier in tiers) + self.grace_seconds
@@ -71,6 +80,12 @@ class Reconcile:
         accounts = [row for row in self.scan.scan() if isinstance(row, Account)]
         records = {row.file_id: row for row in self.scan.scan() if isinstance(row, FileRecord)}
         unknown = min(before, self.clock() - unknown_seconds * 1000)
+        old = (item for item in (*found.values(), *uploads) if item.since_ms <= unknown)
+        strange = {file_id_of_key(item.key) for item in old} - records.keys()
+        lost = owners(self.open_log(), self.topic_prefix, strange) if strange else {}
+        yield from map(_lost_row, lost, lost.values())
+        found = {key: item for key, item in found.items() if file_id_of_key(key) not in lost}
+        uploads = [item for item in uploads if file_id_of_key(item.key) not in lost]
         yield from self._of_objects(found, records, before, unknown)
         yield from self._of_uploads(uploads, records, before, unknown)
         yield from self._of_records(found, records)
@@ -101,10 +116,8 @@ class Reconcile:
                     None,
                 )
             elif row.status not in KEPT:
-                detail = f"its row is {row.status}"
-                yield Difference(
-                    "object_not_recorded", item.key, detail, "record it", self._recorder(row)
-                )
+                detail, mend = f"its row is {row.status}", self._recorder(row)
+                yield Difference("object_not_recorded", item.key, detail, "record it", mend)
 
     def _of_uploads(
         self,
@@ -194,34 +207,43 @@ class Reconcile:
         is_late = held.until_ms + wait_ms < self.clock()
         return is_late and (row is None or row.status is not Status.PENDING)
 
-    def _remover(self, item: Found) -> Callable[[], None]:
-        return lambda: self.inventory.remove(item)
+    def _remover(self, item: Found) -> Callable[[], bool]:
+        def remove() -> bool:
+            self.inventory.remove(item)
+            return True
 
-    def _recorder(self, row: FileRecord) -> Callable[[], None]:
-        def record() -> None:
+        return remove
+
+    def _recorder(self, row: FileRecord) -> Callable[[], bool]:
+        def record() -> bool:
             found = self.objects.head(row.s3_key)
-            if found:
-                event = events.stored(row, found)
-                self._teller(row, event)()
+            return found is not None and self._teller(row, events.stored(row, found))()
 
         return record
 
-    def _teller(self, row: FileRecord, event: MetadataEvent) -> Callable[[], None]:
+    def _teller(self, row: FileRecord, event: MetadataEvent) -> Callable[[], bool]:
         trace_id = row.trace.get("id") or telemetry.new_trace()
         message = events.message(self.topic_prefix + METADATA_TOPIC, event, trace_id)
 
-        def tell() -> None:
+        def tell() -> bool:
             self.log.append([message])
+            return True
 
         return tell
 
-    def _bookkeeper(self, account: Account, used: int, ended: list[str]) -> Callable[[], None]:
+    def _bookkeeper(self, account: Account, used: int, ended: list[str]) -> Callable[[], bool]:
         after = replace(account, used_bytes=used, version=account.version + 1)
         for name in ended:
             after = after.release(name)
 
-        def write() -> None:
-            if not self.store.write([(after,)])[0]:
-                logger.warning("books moved on; run it again", extra={"userId": account.user_id})
+        return lambda: self.store.write([(after,)])[0]
 
-        return write
+
+def _lost_row(file_id: str, user_id: str) -> Difference:
+    return Difference(
+        "row_lost",
+        file_id,
+        f"storage has it and the log tells of it, as a file of {user_id}; no row does",
+        "nothing: make the store anew from the log with `hoist admin rebuild`",
+        None,
+    )

@@ -104,8 +104,8 @@ class Adapters(Volatile):
     def log(self) -> kafka.KafkaLog:
         return kafka.KafkaLog(self.settings.kafka_bootstrap)
 
-    @cached_property
-    def log_reader(self) -> kafka_reader.KafkaReader:
+    def open_log(self) -> kafka_reader.KafkaReader:
+        """A reader that begins with the log's beginning."""
         return kafka_reader.KafkaReader(self.settings.kafka_bootstrap)
 
     @cached_property

@@ -60,6 +60,7 @@ class Services(Steps):
             objects=self.objects,
             inventory=self.parts,
             log=self.log,
+            open_log=self.open_log,
             policy=self.policy,
             clock=self.clock,
             grace_seconds=self.settings.grace_seconds,
@@ -70,7 +71,7 @@ class Services(Steps):
         """Into the store at *url*. Raises ``Unavailable``."""
         target = self.new_store_at(url)
         return Rebuild(
-            reader=self.log_reader,
+            reader=self.open_log(),
             fold=FoldMetadata(target, target, self.policy),
             target=target,
             target_scan=target,
