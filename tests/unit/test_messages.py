@@ -5,7 +5,7 @@ import pytest
 from hoist.domain import frames, messages, metadata, strict_json
 from hoist.domain.errors import InvalidRequest, Malformed
 from hoist.domain.frames import FileDescription, UploadFrame, UploadRequest
-from hoist.domain.messages import Envelope
+from hoist.domain.messages import DescribedFile, Envelope
 
 REQUEST = {"messageId": "m-1", "file": {"name": "a", "size": 1}}
 FRAME = {"action": "upload", **REQUEST}
@@ -102,9 +102,22 @@ def test_a_record_that_is_not_ours_is_malformed(raw):
         metadata.metadata_event_from_json(raw)
 
 
+def enveloped(**file):
+    described = DescribedFile(**{"name": "a", "size": 1, **file})
+    return Envelope(message_id="m", user_id="u", tier="basic", file=described, requested_at=1)
+
+
+@pytest.mark.parametrize(
+    "file", [{"size": -5}, {"size": 0}, {"name": "a\0b"}, {"name": "a" * 1025}, {"folder": "../b"}]
+)
+def test_what_no_gateway_lets_in_is_malformed_whoever_put_it_on_the_topic(file):
+    with pytest.raises(Malformed, match=r"size|name|folder"):
+        messages.envelope_from_json(enveloped(**file).to_json())
+
+
 def test_an_envelope_survives_the_log():
     file = FileDescription(name="a", size=1)
-    envelope = Envelope(message_id="m", user_id="u", tier="basic", file=file, requested_at=1)
+    envelope = enveloped(**file.model_dump())
     assert messages.envelope_from_json(envelope.to_json()).file.facts() == file.facts()
 
 

@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from hoist.domain import strict_json
-from hoist.domain.errors import Malformed
+from hoist.domain.errors import InvalidRequest, Malformed
 from hoist.domain.model import FileFacts, Visibility
+from hoist.domain.policy import check_file
 from hoist.domain.versions import Step, upcast
 
 METADATA_TOPIC = "hoist.metadata"
@@ -119,8 +120,15 @@ class Envelope(Versioned):
 
 
 def envelope_from_json(raw: bytes | None) -> Envelope:
-    """Raises ``Malformed``: an envelope is ours, so a wrong one is a bug or an attack."""
+    """Raises ``Malformed``: an envelope is ours, so a wrong one is a bug or an attack.
+
+    So is one with a file that the gateway would have refused in any tier.
+    """
     envelope: Envelope = ours(Envelope.read, raw)
+    try:
+        check_file(envelope.file.facts())
+    except InvalidRequest as error:
+        raise Malformed(str(error)) from error
     return envelope
 
 
