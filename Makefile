@@ -7,6 +7,9 @@ IF_SET_UP := @[ -e .stack/ready ] || { echo "nothing is set up here; start with:
 LOAD = $(addprefix --users ,$(USERS)) $(addprefix --spawn-rate ,$(RATE)) $(addprefix --run-time ,$(TIME)) \
     $(addprefix --processes ,$(PROCESSES)) $(addprefix --reports ,$(REPORTS)) $(WHO) $(if $(L),-- $(L))
 AT_THE_STACK := @base=$$($(STACK) port-base) && STACK_PORT_BASE=$$base $(PYTHON) -m
+# A word that is not known would be the default otherwise.
+MODE_KNOWN = $(if $(filter-out docker,$(MODE)),$(error MODE=$(MODE) is not known: docker, or none for processes of this machine))
+SIZE_KNOWN = $(if $(filter-out long,$(SIZE)),$(error SIZE=$(SIZE) is not known: long, or none for the short set))
 .PHONY: help setup up down restart status logs doctor demo test lint chaos bench loadtest loadtest-ci clean
 
 ##@ Start here
@@ -14,11 +17,11 @@ help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \
 	      /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 up: setup ## Start the whole stack (STORE=postgres or sqlite, PORT_BASE=5500, MODE=docker)
-	@$(if $(filter docker,$(MODE)),docker compose up --detach --wait,$(STACK) up)
+	@$(MODE_KNOWN)$(if $(filter docker,$(MODE)),docker compose up --detach --wait,$(STACK) up)
 demo: setup ## One file, all the way, hop by hop (the stack must be up)
 	$(AT_THE_STACK) emulation.demo
 down: ## Stop everything
-	@$(if $(filter docker,$(MODE)),docker compose down,[ ! -e .stack/ready ] || $(STACK) down)
+	@$(MODE_KNOWN)$(if $(filter docker,$(MODE)),docker compose down,[ ! -e .stack/ready ] || $(STACK) down)
 
 ##@ Look
 status: ## What runs (O=json or O=env for machines)
@@ -46,7 +49,7 @@ lint: setup ## ruff and mypy --strict
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
 chaos: setup ## Break a stack of its own on purpose (SCENARIO=name, SEED=…, SIZE=long)
-	@$(PYTHON) -m tests.chaos $(if $(filter long,$(SIZE)),--long) \
+	@$(SIZE_KNOWN)$(PYTHON) -m tests.chaos $(if $(filter long,$(SIZE)),--long) \
 	    $(addprefix --report ,$(or $(REPORT),$(if $(filter long,$(SIZE)),docs/chaos-report.md))) \
 	    $(if $(SEED),--seed $(SEED)) $(if $(QUIET),--quiet-seconds $(QUIET)) $(SCENARIO)
 bench: setup ## Speed as ratios, on the running stack (B=name for one, MINUTES=10 for idle sockets)

@@ -80,6 +80,14 @@ def test_a_file_goes_to_the_trash_and_back(hoist, service, file_id):
     assert service.files[file_id]["status"] == "stored"
 
 
+def test_status_says_of_an_upload_that_its_file_is_in_the_trash_or_lost(hoist, service, file_id):
+    assert "file:" not in hoist("status", file_id).stdout
+    hoist("rm", file_id)
+    assert "in the trash" in hoist("status", file_id).stdout
+    service.files[file_id]["status"] = "missing"
+    assert "missing: storage lost its bytes" in hoist("status", file_id).stdout
+
+
 def test_gone_for_good_needs_a_yes_in_a_pipe(hoist, service, file_id):
     refused = hoist("rm", "--permanently", file_id)
     assert refused.exit_code == 2

@@ -218,6 +218,22 @@ def test_watching_goes_on_until_ctrl_c_and_ends_well(operator):
     assert told.exit_code == 0
 
 
+def test_watching_goes_on_when_the_log_was_away(operator, monkeypatch, watch):
+    looks, places = [], watch.places
+
+    def away_at_the_third(read):
+        looks.append(read)
+        if len(looks) == 3:
+            raise Unavailable("the log does not answer")
+        return places(read)
+
+    monkeypatch.setattr(watch, "places", away_at_the_third)
+    told = operator("--watch", "--json")
+    assert len(told.stdout.splitlines()) == 1
+    assert "the log does not answer; looking again" in told.stderr
+    assert told.exit_code == 0
+
+
 def test_a_log_that_is_away_is_exit_code_4(operator, monkeypatch, watch):
     def away(read):
         raise Unavailable("the log does not answer")

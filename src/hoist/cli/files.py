@@ -30,6 +30,8 @@ ORDERS: dict[tuple[str, bool], Sort] = {
     ("size", True): "size",
 }
 
+# What a file's status adds to the state of the upload that brought it.
+FILE_TELLS_MORE = {"missing": "missing: storage lost its bytes", "deleted": "in the trash"}
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 
 
@@ -54,6 +56,9 @@ def status(context: Context, file_id: str, as_json: bool) -> None:
         facts += [("name", shown_path(file)), ("size", size_words(file["size"]))]
         facts += [("created", file["createdAt"])]
         facts += [("revision", file["revision"])] if "revision" in file else []
+        if file["status"] in FILE_TELLS_MORE:
+            until = f" until {file['deletedUntil']}" if "deletedUntil" in file else ""
+            facts.append(("file", FILE_TELLS_MORE[file["status"]] + until))
     if error := view.get("error"):
         facts.append(("reason", error.get("detail", "")))
     print_facts(facts)

@@ -14,7 +14,7 @@ from rich.console import Group
 from rich.live import Live
 
 from hoist import wiring
-from hoist.cli.output import print_json, print_rows, table_of
+from hoist.cli.output import print_json, print_rows, say, table_of
 from hoist.cli.problems import UNREACHABLE, Failure
 from hoist.domain.errors import Unavailable
 from hoist.domain.lag import Lag, PartitionLag
@@ -59,11 +59,23 @@ def lag(watch: bool, as_json: bool) -> None:
 
 
 def _looks(services: wiring.Services) -> Iterator[Lag]:
-    """One a second. The first one is not shown: without another there is no speed."""
+    """One a second. The first one is not shown: without another there is no speed.
+
+    Raises ``Unavailable`` before any was shown; later it says so and looks again.
+    """
     services.measure_lag()
+    is_shown = False
     while True:
         time.sleep(BETWEEN_SECONDS)
-        yield services.measure_lag()
+        try:
+            look = services.measure_lag()
+        except Unavailable as error:
+            if not is_shown:
+                raise
+            say(f"{error}; looking again")
+        else:
+            yield look
+            is_shown = True
 
 
 def _print(look: Lag, as_json: bool) -> None:

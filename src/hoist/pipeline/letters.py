@@ -42,6 +42,7 @@ ORIGINS: Mapping[str, str] = {
 OPEN = Standing()
 STATES: Mapping[str, frozenset[State]] = {
     "open": frozenset({"open", "replaying"}),
+    "replaying": frozenset({"replaying"}),
     "replayed": frozenset({"replayed"}),
     "dropped": frozenset({"dropped"}),
     "all": frozenset({"open", "replaying", "replayed", "dropped"}),
