@@ -26,7 +26,7 @@ from loadtest.checks import KEPT, Row, Truth, violations
 from loadtest.ledger import Ledger, Name, Outcome
 from loadtest.people import User
 
-UP_SECONDS_MAX, QUIET_SECONDS_MAX, SETTLED_SECONDS_MAX = 60.0, 60.0, 45.0
+UP_SECONDS_MAX, QUIET_SECONDS_MAX = 60.0, 60.0
 SAMPLED_ABOVE = 200  # users
 SHOWN_MAX = 50
 
@@ -39,13 +39,18 @@ def main() -> None:
     ledger = Ledger()
     books.merge(ledger, told)
     users = [User(*members) for members in told["users"]]
-    verdict = judge(services, ledger, users, environment["HOIST_URL"].split(","))
+    urls = environment["HOIST_URL"].split(",")
+    verdict = judge(services, ledger, users, urls, told["settleSeconds"])
     services.close()
     click.echo(json.dumps(verdict))
 
 
 def judge(
-    services: Services, ledger: Ledger, users: Sequence[User], urls: Sequence[str]
+    services: Services,
+    ledger: Ledger,
+    users: Sequence[User],
+    urls: Sequence[str],
+    settle_seconds: float,
 ) -> dict[str, Any]:
     """Wait until all runs and is quiet, settle what nobody finished, and compare."""
     truth.wait_until(lambda: not _down(), UP_SECONDS_MAX)
@@ -54,7 +59,7 @@ def judge(
     if quiet is not None:  # else nothing settles
         truth.wait_until(
             lambda: not truth.unsettled(ledger, *truth.rows_and_accounts(services)),
-            SETTLED_SECONDS_MAX,
+            settle_seconds,
         )
     found = truth.read(services, ledger, users, urls, is_sampled=len(users) > SAMPLED_ABOVE)
     found.quiet_seconds, found.quiet_seconds_max = quiet, QUIET_SECONDS_MAX

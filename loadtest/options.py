@@ -43,6 +43,12 @@ def _options(parser: Any, **_: Any) -> None:
         help="Crowd: how long each leg of an upload may take",
     )
     parser.add_argument(
+        "--settle-seconds",
+        type=float,
+        default=45.0,
+        help="How long what was granted may take to settle once no consumer is behind",
+    )
+    parser.add_argument(
         "--shape",
         default="",
         include_in_web_ui=False,

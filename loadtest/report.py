@@ -33,10 +33,15 @@ class Verdict:
 
 
 def judge(
-    books: Books, numbers: Mapping[str, Numbers], shape: str, complaints: Sequence[str]
+    books: Books,
+    numbers: Mapping[str, Numbers],
+    shape: str,
+    complaints: Sequence[str],
+    settle_seconds: float,
 ) -> Verdict:
     """Compare everything; *complaints* are what the run itself has seen."""
     told = as_plain(books.ledger.requests, books.ledger)
+    told["settleSeconds"] = settle_seconds
     told["users"] = [[one.user_id, one.token, one.tier] for one in books.users.values()]
     done = subprocess.run(
         [sys.executable, "-m", "loadtest.judge"],

@@ -81,7 +81,8 @@ class Lead:
         logger.info("judging %d requests", len(BOOKS.ledger.requests))
         chosen = self._environment.shape_class
         shape = type(chosen).__name__ if chosen else ""
-        verdict = report.judge(BOOKS, numbers, shape, complaints)
+        patience = options.of(self._environment).settle_seconds
+        verdict = report.judge(BOOKS, numbers, shape, complaints, patience)
         told = {
             "shape": shape,
             "seconds": round(time.monotonic() - self._began, 1),

@@ -183,10 +183,8 @@ def test_what_storage_alone_has_and_what_it_lost_is_mended(
     s3.create_multipart_upload(Bucket=bucket, Key=key)
     s3.delete_object(Bucket=bucket, Key=s3_key(gone))
     s3.put_object(Bucket=bucket, Key=s3_key(other), Body=b"not what it was")
-    own.settings["HOIST_TIERS_FILE"], before = (
-        str(tmp_path / "short.json"),
-        own.settings["HOIST_TIERS_FILE"],
-    )
+    before = dict(own.settings)
+    own.settings |= {"HOIST_TIERS_FILE": str(tmp_path / "short.json"), "HOIST_GRACE_SECONDS": "1"}
     try:
         found = doctor.finds(
             ("object_without_file", key),
@@ -203,7 +201,8 @@ def test_what_storage_alone_has_and_what_it_lost_is_mended(
         assert told.returncode == 0, told.stderr
         doctor.agrees(*words, "--deep")
     finally:
-        own.settings["HOIST_TIERS_FILE"] = before
+        own.settings.clear()
+        own.settings.update(before)
 
 
 def test_books_and_reservations_that_nothing_explains_are_mended(own, doctor, shell, services, ada):

@@ -85,7 +85,7 @@ def test_a_lost_record_fails_the_run(start, stack, tmp_path, monkeypatch):
             monkeypatch.setenv(name, value)
     services = Services(Settings.from_env(stack.settings))
     before = {one.file_id for one in _stored(services)}
-    run = start("--run-time", "15s", "BasicUploader")
+    run = start("--run-time", "15s", "BasicUploader", "--", "--settle-seconds", "10")
     deadline = time.monotonic() + SECONDS_MAX
     while not (new := [one for one in _stored(services) if one.file_id not in before]):
         assert time.monotonic() < deadline
