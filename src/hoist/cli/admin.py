@@ -8,13 +8,12 @@ from hoist import wiring
 from hoist.cli.dead_letter_replay import replay
 from hoist.cli.dead_letters import dlq
 from hoist.cli.lag import lag
-from hoist.cli.mends import forget_lists, rewind
+from hoist.cli.mends import forget_lists, rewind, unknown_after
 from hoist.cli.output import print_json, print_rows, say, size_words
 from hoist.cli.problems import Failure
 from hoist.config import STORE, STORE_FORMS
 from hoist.domain.errors import InvalidRequest, Outdated, Unavailable
 from hoist.pipeline.rebuild import what_differs
-from hoist.pipeline.reconcile import UNKNOWN_SECONDS
 
 
 @click.group()
@@ -86,15 +85,7 @@ def migrate() -> None:
 @admin.command()
 @click.option("--repair", is_flag=True, help="Mend what is found; without it nothing is changed.")
 @click.option("--dry-run", is_flag=True, help="Only tell (the default).")
-@click.option(
-    "--unknown-after",
-    "unknown_seconds",
-    default=UNKNOWN_SECONDS,
-    show_default=True,
-    type=click.IntRange(0),
-    metavar="SECONDS",
-    help="How old a thing must be that no row knows: its event may still wait in the log.",
-)
+@unknown_after
 @click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON.")
 def reconcile(repair: bool, dry_run: bool, unknown_seconds: int, as_json: bool) -> None:
     """Compare storage, file records and the users' books.

@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from hoist import wiring
+from hoist.cli.mends import unknown_after
 from hoist.cli.output import print_json, print_rows, say
 from hoist.cli.problems import UNREACHABLE, Failure
 from hoist.pipeline.doctor import Report, amount
 from hoist.pipeline.doctor_lists import PAGES_MAX
-from hoist.pipeline.reconcile import UNKNOWN_SECONDS
 
 HEADINGS = ("PART", "KIND", "WHAT", "DETAIL", "MEND", "WHICH")
 
@@ -22,15 +22,7 @@ HEADINGS = ("PART", "KIND", "WHAT", "DETAIL", "MEND", "WHICH")
 @click.option(
     "--deep", is_flag=True, help="Also make the store anew from the log, aside, and compare."
 )
-@click.option(
-    "--unknown-after",
-    "unknown_seconds",
-    default=UNKNOWN_SECONDS,
-    show_default=True,
-    type=click.IntRange(0),
-    metavar="SECONDS",
-    help="How old a thing in storage must be that no row knows, as in `hoist admin reconcile`.",
-)
+@unknown_after
 @click.option(
     "--pages",
     default=PAGES_MAX,

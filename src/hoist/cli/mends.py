@@ -9,6 +9,18 @@ from hoist.cli.output import say
 from hoist.cli.problems import UNREACHABLE, Failure
 from hoist.domain.errors import InvalidRequest, Unavailable
 from hoist.domain.messages import groups
+from hoist.pipeline.reconcile import UNKNOWN_SECONDS
+
+unknown_after = click.option(
+    "--unknown-after",
+    "unknown_seconds",
+    default=UNKNOWN_SECONDS,
+    show_default=True,
+    type=click.IntRange(0),
+    metavar="SECONDS",
+    help="How old a thing in storage must be that no row knows: its event may still wait.",
+)
+"""For whatever looks for it."""
 
 
 @click.command("forget-lists")
