@@ -109,6 +109,7 @@ workers.metrics            lag, for Prometheus and CloudWatch
 
 adapters.aws               boto3 clients, and what their failures mean
 adapters.s3                objects
+adapters.s3_signer         presigned URLs
 adapters.s3_parts          uploads in parts, and what the bucket holds
 adapters.s3_archives       archives, written while files are read
 adapters.dynamodb          records and accounts

@@ -19,6 +19,7 @@ from hoist.adapters import (
     s3_parts,
 )
 from hoist.adapters.redis_registry import RedisConnections, RedisTickets
+from hoist.adapters.s3_signer import S3Signer
 from hoist.domain.model import FileFacts, FileRecord, Status, file_id
 from tests.contracts.stores import (  # noqa: F401
     dynamodb_client,
@@ -111,9 +112,14 @@ def bucket(s3_client, as_process):
     return name
 
 
+@pytest.fixture(scope="session")
+def s3_signer(s3_client, bucket):
+    return S3Signer(s3_client, aws.own_credentials(), bucket)
+
+
 @pytest.fixture
-def objects(s3_client, bucket, clock):
-    return s3.S3Objects(s3_client, s3_client, bucket, clock)
+def objects(s3_client, s3_signer, bucket, clock):
+    return s3.S3Objects(s3_client, s3_signer, bucket, clock)
 
 
 @pytest.fixture(scope="session")
@@ -192,8 +198,8 @@ def redis_tickets(redis):
 
 
 @pytest.fixture
-def parts(s3_client, bucket, clock):
-    return s3_parts.S3Parts(s3_client, s3_client, s3_client, bucket, clock)
+def parts(s3_client, s3_signer, bucket, clock):
+    return s3_parts.S3Parts(s3_client, s3_client, s3_signer, bucket, clock)
 
 
 @pytest.fixture

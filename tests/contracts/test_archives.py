@@ -20,13 +20,13 @@ LARGE = 6 * MIB
 
 
 @pytest.fixture
-def archives(s3_client, bucket):
-    return s3_archives.S3Archives(s3_client, s3_client, s3_client, bucket)
+def archives(s3_client, s3_signer, bucket):
+    return s3_archives.S3Archives(s3_client, s3_client, s3_signer, bucket)
 
 
 @pytest.fixture
-def inventory(s3_client, bucket, clock):
-    return s3_parts.S3Parts(s3_client, s3_client, s3_client, bucket, clock, PREFIX)
+def inventory(s3_client, s3_signer, bucket, clock):
+    return s3_parts.S3Parts(s3_client, s3_client, s3_signer, bucket, clock, PREFIX)
 
 
 @pytest.fixture

@@ -170,7 +170,7 @@ class World:
             grace_seconds=30,
         )
         self.apply = ApplyMetadata(
-            FoldMetadata(self.store, self.store, policy),
+            FoldMetadata(self.store, policy),
             storage,
             storage,
             self.cache,

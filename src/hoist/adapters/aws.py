@@ -63,7 +63,12 @@ def temporary_failures(what: str) -> Iterator[None]:
         raise Unavailable(f"{what} is unavailable") from error
 
 
+def own_credentials() -> Any:
+    """This process's own, as botocore keeps them; None when it has none."""
+    return boto3.Session().get_credentials()
+
+
 def credentials() -> tuple[str, str]:
     """This process's own (key id, secret); empty when it has none."""
-    found = boto3.Session().get_credentials()
+    found = own_credentials()
     return (found.access_key, found.secret_key) if found else ("", "")

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from botocore.exceptions import ClientError
 
 from hoist.adapters.aws import temporary_failures
+from hoist.adapters.s3_signer import S3Signer
 from hoist.domain.errors import Unavailable
 from hoist.domain.model import FileRecord, StoredObject
 from hoist.domain.ports import Clock, SignedRequest
@@ -25,44 +26,38 @@ from hoist.domain.ports import Clock, SignedRequest
 HARMLESS = re.compile(
     r"(image/(png|jpeg|gif|webp)|text/plain|audio/[\w.-]+|video/[\w.-]+)", re.ASCII
 )
+PLAIN_BYTES = "application/octet-stream"
 
 
 class S3Objects:
-    def __init__(self, client: Any, signer: Any, bucket: str, clock: Clock) -> None:
+    def __init__(self, client: Any, signer: S3Signer, bucket: str, clock: Clock) -> None:
         self._client = client
-        self._signer = signer  # knows the endpoint that clients reach; signs, never connects
+        self._signer = signer
         self._bucket = bucket
         self._clock = clock
 
     def sign_put(self, record: FileRecord, *, expires_seconds: int) -> SignedRequest:
         file = record.file
-        params = {
-            "Bucket": self._bucket,
-            "Key": record.s3_key,
-            # Signed, so that storage itself refuses another size or type, and a second PUT.
-            "ContentLength": file.size,
-            "ContentType": file.content_type,
-            "IfNoneMatch": "*",
-        }
+        # Signed, so that storage itself refuses another size or type, and a second PUT.
         headers = {
             "Content-Length": str(file.size),
             "Content-Type": file.content_type,
             "If-None-Match": "*",
         }
         if file.checksum_sha256:
-            params["ChecksumSHA256"] = headers["x-amz-checksum-sha256"] = file.checksum_sha256
-        url = self._signer.generate_presigned_url("put_object", params, expires_seconds)
+            headers["x-amz-checksum-sha256"] = file.checksum_sha256
+        url = self._signer.url(
+            "PUT", record.s3_key, expires_seconds=expires_seconds, headers=headers
+        )
         return SignedRequest("PUT", url, headers, self._clock() + expires_seconds * 1000)
 
     def sign_get(self, record: FileRecord, *, expires_seconds: int) -> str:
         kind = record.file.content_type
-        params = {
-            "Bucket": self._bucket,
-            "Key": record.s3_key,
-            "ResponseContentDisposition": content_disposition(record.file.name),
-            "ResponseContentType": kind if HARMLESS.fullmatch(kind) else "application/octet-stream",
+        query = {
+            "response-content-disposition": content_disposition(record.file.name),
+            "response-content-type": kind if HARMLESS.fullmatch(kind) else PLAIN_BYTES,
         }
-        return str(self._signer.generate_presigned_url("get_object", params, expires_seconds))
+        return self._signer.url("GET", record.s3_key, expires_seconds=expires_seconds, query=query)
 
     def head(self, key: str) -> StoredObject | None:
         try:

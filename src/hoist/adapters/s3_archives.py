@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from hoist.adapters.aws import temporary_failures
 from hoist.adapters.s3 import content_disposition
+from hoist.adapters.s3_signer import S3Signer
 from hoist.domain.archives import ArchiveReport, ZipStream, archive_key
 from hoist.domain.errors import NotStored, Unavailable
 from hoist.domain.model import FileRecord
@@ -30,7 +31,7 @@ CHUNK_BYTES, PART_BYTES = 8 * 1024**2, 8 * 1024**2
 class S3Archives:
     """*patient* is a client that waits for minutes: storage takes its time to join the parts."""
 
-    def __init__(self, client: Any, patient: Any, signer: Any, bucket: str) -> None:
+    def __init__(self, client: Any, patient: Any, signer: S3Signer, bucket: str) -> None:
         self._client, self._patient, self._signer = client, patient, signer
         self._bucket = bucket
 
@@ -70,12 +71,12 @@ class S3Archives:
         return None if found is None else ArchiveReport.model_validate_json(found)
 
     def sign_get(self, archive_id: str, name: str, *, expires_seconds: int) -> str:
-        params = {
-            "Bucket": self._bucket,
-            "Key": archive_key(archive_id),
-            "ResponseContentDisposition": content_disposition(name),
-        }
-        return str(self._signer.generate_presigned_url("get_object", params, expires_seconds))
+        return self._signer.url(
+            "GET",
+            archive_key(archive_id),
+            expires_seconds=expires_seconds,
+            query={"response-content-disposition": content_disposition(name)},
+        )
 
     def _read(self, key: str, span: str | None = None) -> bytes | None:
         part = {"Range": span} if span else {}

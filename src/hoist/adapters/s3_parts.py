@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from hoist.adapters.aws import temporary_failures
+from hoist.adapters.s3_signer import S3Signer
 from hoist.domain.errors import Unavailable
 from hoist.domain.model import FileRecord, Multipart
 from hoist.domain.ports import Clock, Found, SignedRequest, StoredPart
@@ -32,7 +33,7 @@ class S3Parts:
         self,
         client: Any,
         patient: Any,
-        signer: Any,
+        signer: S3Signer,
         bucket: str,
         clock: Clock,
         prefix: str = "files/",
@@ -57,15 +58,16 @@ class S3Parts:
     ) -> SignedRequest:
         multipart = _multipart(record)
         length = multipart.length(number, record.file.size)
-        params: dict[str, Any] = {
-            **self._upload(record),
-            "PartNumber": number,
-            "ContentLength": length,
-        }
         headers = {"Content-Length": str(length)}
         if checksum_sha256:
-            params["ChecksumSHA256"] = headers["x-amz-checksum-sha256"] = checksum_sha256
-        url = self._signer.generate_presigned_url("upload_part", params, expires_seconds)
+            headers["x-amz-checksum-sha256"] = checksum_sha256
+        url = self._signer.url(
+            "PUT",
+            record.s3_key,
+            expires_seconds=expires_seconds,
+            query={"partNumber": str(number), "uploadId": multipart.upload_id},
+            headers=headers,
+        )
         return SignedRequest("PUT", url, headers, self._clock() + expires_seconds * 1000)
 
     def parts(self, record: FileRecord) -> list[StoredPart]:

@@ -41,7 +41,12 @@ class Overdue:
     users: tuple[str, ...]
 
 
-class MetadataStore(Protocol):
+class RowStore(Protocol):
+    def rows(self, keys: Sequence[Key]) -> dict[Key, Row]:
+        """The rows that exist, of any kind, as last written."""
+
+
+class MetadataStore(RowStore, Protocol):
     """Where file records and accounts live, by user. Raises ``Unavailable`` when it is down."""
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, FileRecord]:
@@ -79,11 +84,8 @@ class MetadataStore(Protocol):
         """Up to *limit* rows to settle by *at_ms*, oldest first; it may lag."""
 
 
-class SharingStore(Protocol):
+class SharingStore(RowStore, Protocol):
     """Links and download histories, in the same store; they are written there as well."""
-
-    def rows(self, keys: Sequence[Key]) -> dict[Key, Row]:
-        """The rows that exist, of any kind, as last written."""
 
     def shares(self, user_id: str) -> list[Share]:
         """All links that the user ever made, in no order."""

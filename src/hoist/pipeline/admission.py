@@ -51,12 +51,14 @@ class Admission:
     policy: Callable[[], Policy]
     clock: Clock
 
-    def __call__(self, wanted: Sequence[Wanted]) -> dict[str, Rejected]:
+    def __call__(
+        self, wanted: Sequence[Wanted], accounts: Mapping[str, Account]
+    ) -> dict[str, Rejected]:
         """Reserve what may be uploaded; returns why the others may not, by file id.
 
-        The same again reserves nothing more. Raises ``Unavailable``.
+        *accounts* are those of the users, by id, as read a moment ago. The same again reserves
+        nothing more. Raises ``Unavailable``.
         """
-        accounts = self.store.accounts(list(_by_user(wanted)))
         # One that has room already was granted before, and is only delivered again.
         new = [one for one in wanted if one.file_id not in accounts[one.user_id].reservations]
         refused = self._over_size(new) | self._conflicts(wanted, accounts)

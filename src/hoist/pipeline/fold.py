@@ -16,7 +16,7 @@ from hoist.domain.errors import Unavailable
 from hoist.domain.metadata import MetadataEvent
 from hoist.domain.model import FileRecord, Status
 from hoist.domain.policy import Policy
-from hoist.domain.ports import Key, MetadataStore, Row, SharingStore
+from hoist.domain.ports import Key, MetadataStore, Row
 from hoist.pipeline.delivery import Item
 from hoist.pipeline.effects import effect
 from hoist.pipeline.steps import with_steps
@@ -41,7 +41,6 @@ class Folded:
 @dataclass(frozen=True)
 class FoldMetadata:
     store: MetadataStore
-    sharing: SharingStore
     policy: Callable[[], Policy]
 
     def __call__(self, by_key: ByKey) -> Folded:
@@ -79,7 +78,7 @@ class FoldMetadata:
         self, keys: Sequence[Key], users: Sequence[str]
     ) -> tuple[dict[Key, Row], dict[str, Account]]:
         """The rows under *keys* and the users' accounts, in one question to the store."""
-        found = self.sharing.rows([*keys, *((user, account_row_id(user)) for user in users)])
+        found = self.store.rows([*keys, *((user, account_row_id(user)) for user in users)])
         accounts = {row.user_id: row for row in found.values() if isinstance(row, Account)}
         return found, {user: accounts.get(user) or Account(user) for user in users}
 

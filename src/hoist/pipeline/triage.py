@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from hoist.domain.account import Account, account_row_id
 from hoist.domain.messages import Envelope
 from hoist.domain.model import FileRecord, Status, file_id
-from hoist.domain.ports import MetadataStore
+from hoist.domain.ports import Key, MetadataStore, Row
 from hoist.domain.row_json import record_from_json
 from hoist.domain.volatile import Answer, Answers
 from hoist.pipeline.delivery import Item
@@ -21,12 +22,13 @@ class Triaged:
 
     ``known`` is each file's record, or only the fingerprint of who came first; ``firsts`` are the
     requests that need a grant; ``refused`` are refusals of exactly the same requests, delivered
-    again.
+    again. ``accounts`` are those of all who ask, by user id: read in the same question.
     """
 
     known: Mapping[str, FileRecord | str]
     firsts: Mapping[str, Item[Envelope]]
     refused: Mapping[str, Answer]
+    accounts: Mapping[str, Account]
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Triage:
 
     def __call__(self, items: Requests) -> Triaged:
         answered = self.answers.get_many(list({request_id(item): None for item in items}))
-        known = self._known(items, answered)
+        rows = self.store.rows(_keys(items))
+        known = _known(rows.values(), answered)
         refused = {
             request_id(item): answered[request_id(item)]
             for item in items
@@ -48,28 +51,9 @@ class Triage:
             name = request_id(item)
             if name not in refused and self._is_first(item, known.get(name)):
                 firsts.setdefault(name, item)
-        return Triaged(known, firsts, refused)
-
-    def _known(
-        self, items: Requests, answered: Mapping[str, Answer]
-    ) -> dict[str, FileRecord | str]:
-        known: dict[str, FileRecord | str] = {}
-        for name, answer in answered.items():
-            if answer.state == "ready" and answer.record:
-                known[name] = record_from_json(answer.record)
-            elif answer.state == "accepted":
-                known[name] = answer.fingerprint
-        keys = list({(item.message.user_id, request_id(item)): None for item in items})
-        for (_, name), record in self.store.get_many(keys).items():
-            kept = known.get(name)
-            is_granted_again = (
-                record.status is Status.EXPIRED
-                and isinstance(kept, FileRecord)
-                and kept.settle_after_ms > record.settle_after_ms
-            )
-            if record.status is not Status.ARRIVED and not is_granted_again:
-                known[name] = record
-        return known
+        users = {item.message.user_id: Account(item.message.user_id) for item in items}
+        accounts = users | {row.user_id: row for row in rows.values() if isinstance(row, Account)}
+        return Triaged(known, firsts, refused, accounts)
 
     def _is_first(self, item: Item[Envelope], before: FileRecord | str | None) -> bool:
         fingerprint = item.message.file.facts().fingerprint()
@@ -81,6 +65,34 @@ class Triage:
         granted_ms = before.settle_after_ms - self.life_ms(item.message.tier)
         is_over = before.status in (Status.EXPIRED, Status.MISSING)
         return is_over and item.message.requested_at > granted_ms
+
+
+def _keys(items: Requests) -> list[Key]:
+    """Of each file that is asked for, and of the account of whoever asks."""
+    files = {(item.message.user_id, request_id(item)): None for item in items}
+    accounts = {(user_id, account_row_id(user_id)): None for user_id, _ in files}
+    return [*files, *accounts]
+
+
+def _known(rows: Iterable[Row], answered: Mapping[str, Answer]) -> dict[str, FileRecord | str]:
+    known: dict[str, FileRecord | str] = {}
+    for name, answer in answered.items():
+        if answer.state == "ready" and answer.record:
+            known[name] = record_from_json(answer.record)
+        elif answer.state == "accepted":
+            known[name] = answer.fingerprint
+    for row in rows:
+        if not isinstance(row, FileRecord):
+            continue
+        kept = known.get(row.file_id)
+        is_granted_again = (
+            row.status is Status.EXPIRED
+            and isinstance(kept, FileRecord)
+            and kept.settle_after_ms > row.settle_after_ms
+        )
+        if row.status is not Status.ARRIVED and not is_granted_again:
+            known[row.file_id] = row
+    return known
 
 
 def request_id(item: Item[Envelope]) -> str:

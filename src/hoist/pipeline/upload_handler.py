@@ -50,7 +50,7 @@ class GrantUploads:
         began_ms = self.clock()
         triaged = Triage(self.store, self.answers, self._life_ms)(items)
         wanted = {name: self._wanted(item) for name, item in triaged.firsts.items()}
-        refused = self.admission(list(wanted.values()))
+        refused = self.admission(list(wanted.values()), triaged.accounts)
         granted = {
             name: self._begin(triaged.firsts[name], one)
             for name, one in wanted.items()

@@ -28,6 +28,7 @@ from hoist.adapters import (
     sql_database,
 )
 from hoist.adapters.jwt import JwtVerifier
+from hoist.adapters.s3_signer import S3Signer
 from hoist.adapters.tier_file import TierFile
 from hoist.config import Settings
 from hoist.domain.archives import PREFIX
@@ -187,5 +188,6 @@ class Adapters(Volatile):
         return aws.client("s3", read_seconds=300)
 
     @cached_property
-    def _signer(self) -> Any:
-        return aws.client("s3", self.settings.s3_public_endpoint)
+    def _signer(self) -> S3Signer:
+        client = aws.client("s3", self.settings.s3_public_endpoint)
+        return S3Signer(client, aws.own_credentials(), self.settings.bucket)

@@ -67,7 +67,7 @@ class Steps(Adapters):
     @cached_property
     def apply_metadata(self) -> ApplyMetadata:
         return ApplyMetadata(
-            fold=FoldMetadata(self.store, self.store, self.policy),
+            fold=FoldMetadata(self.store, self.policy),
             objects=self.objects,
             parts=self.parts,
             cache=self.cache,
