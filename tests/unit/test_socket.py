@@ -47,6 +47,7 @@ def connect(pair):
 
     def accept(**headers):
         opened.append(SafeServer({**HANDSHAKE, **headers, "werkzeug.socket": ours}))
+        opened[0].accept()
         assert theirs.recv(4096).startswith(b"HTTP/1.1 101 ")
         return opened[0]
 
@@ -181,3 +182,39 @@ def test_what_waits_goes_in_one_write_each_a_message_of_its_own(pair, connect):
     server = connect()
     server.send("one", "two")
     assert pair[1].recv(65536).endswith(b"\x81\x03one\x81\x03two")
+
+
+def test_what_is_sent_before_it_is_accepted_follows_the_answer_to_the_handshake(pair):
+    ours, theirs = pair
+    server = SafeServer({**HANDSHAKE, "werkzeug.socket": ours})
+    early = threading.Thread(target=server.send, args=("early",))
+    early.start()
+    theirs.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        theirs.recv(1)
+    server.accept()
+    early.join(PATIENCE_SECONDS)
+    theirs.settimeout(PATIENCE_SECONDS)
+    told = b""
+    while not told.endswith(b"\x81\x05early"):
+        told += theirs.recv(4096)
+    assert told.startswith(b"HTTP/1.1 101 ")
+    server.close()
+
+
+def test_a_socket_closed_before_it_is_accepted_says_nothing(pair):
+    ours, theirs = pair
+    server = SafeServer({**HANDSHAKE, "werkzeug.socket": ours})
+    server.close()
+    theirs.shutdown(socket.SHUT_WR)
+    server.thread.join(PATIENCE_SECONDS)
+    assert theirs.recv(4096) == b""
+
+
+def test_a_peer_that_went_before_it_was_accepted_is_closed(pair):
+    ours, theirs = pair
+    server = SafeServer({**HANDSHAKE, "werkzeug.socket": ours})
+    theirs.close()
+    server.thread.join(PATIENCE_SECONDS)
+    with pytest.raises(ConnectionClosed):
+        server.accept()

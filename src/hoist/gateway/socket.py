@@ -73,7 +73,11 @@ class _WholeFrames:
 
 
 class SafeServer(simple_websocket.Server):  # type: ignore[misc]
-    """Takes the place of ``simple_websocket.Server`` in flask-sock."""
+    """Takes the place of ``simple_websocket.Server`` in flask-sock.
+
+    The handshake is read at once, and answered by ``accept``: a peer that knows it is connected
+    may count on all that its user is told from then on.
+    """
 
     def handshake(self) -> None:
         if upgrade := getattr(self.sock, "upgrade", None):
@@ -83,15 +87,26 @@ class SafeServer(simple_websocket.Server):  # type: ignore[misc]
         self._parts: list[str] = []
         self._frame_bytes = self._message_bytes = 0
         self._sending = threading.RLock()
+        self._welcome = b""
+        self._accepted = threading.Event()
         try:
             super().handshake()
         except (RemoteProtocolError, UnicodeError) as error:
             raise InvalidRequest("this is no WebSocket handshake (RFC 6455)") from error
 
+    def accept(self) -> None:
+        """Answer the handshake. Raises ``ConnectionClosed`` when the peer is gone already."""
+        try:
+            self.sock.send(self._welcome)
+        except OSError as error:
+            raise ConnectionClosed(self.close_reason, self.close_message) from error
+        self._accepted.set()
+
     def send(self, *texts: str) -> None:
-        """Each of *texts* is a message of its own; all go in one write."""
+        """Each of *texts* is a message of its own; all go in one write, after ``accept``."""
+        is_accepted = self._accepted.wait(WRITE_SECONDS_MAX)
         with self._sending:
-            if not self.connected:
+            if not (self.connected and is_accepted):
                 raise ConnectionClosed(self.close_reason, self.close_message)
             try:
                 data = b"".join(self.ws.send(TextMessage(data=text)) for text in texts)
@@ -108,9 +123,11 @@ class SafeServer(simple_websocket.Server):  # type: ignore[misc]
     def close(self, reason: int | None = None, message: str | None = None) -> None:
         """Say goodbye with *reason*; a second call, or a peer that is gone, is no error."""
         try:
-            super().close(reason, message)
+            if self._accepted.is_set():
+                super().close(reason, message)
         except (ConnectionClosed, OSError, LocalProtocolError):
-            self.connected = False
+            pass
+        self.connected = False
         self.event.set()
         self.sock.end()
 
@@ -132,7 +149,7 @@ class SafeServer(simple_websocket.Server):  # type: ignore[misc]
             self.pong_received = True
         elif isinstance(event, Request):
             self.subprotocol = self.choose_subprotocol(event)
-            self._answer(AcceptConnection(subprotocol=self.subprotocol))
+            self._welcome = self.ws.send(AcceptConnection(subprotocol=self.subprotocol))
         elif isinstance(event, CloseConnection):
             self.close_reason, self.close_message = event.code, event.reason
             self._answer(event.response())
@@ -163,6 +180,8 @@ class SafeServer(simple_websocket.Server):  # type: ignore[misc]
         return self._ended()
 
     def _answer(self, event: Any) -> None:
+        if not self._accepted.wait(WRITE_SECONDS_MAX):
+            raise BrokenPipeError("the handshake was never answered")
         with self._sending:
             self.sock.send(self.ws.send(event))
 

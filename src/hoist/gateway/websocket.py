@@ -49,8 +49,9 @@ class SocketLife:
         services.feed.add(principal.user_id)
         self._sessions.open(session)
         services.connections.add(connection)
-        logger.info("socket opened", extra={"connectionId": session.connection_id})
         try:
+            socket.accept()  # only now: what its user is told from here on reaches it
+            logger.info("socket opened", extra={"connectionId": session.connection_id})
             self._converse(session)
         except ConnectionClosed:
             pass
