@@ -89,17 +89,18 @@ class ServerTruth:
                 self.peaks[place] = max(value, self.peaks.get(place, 0))
 
 
+# Locust sorts the page's table by its first column: what tells the most comes first.
 def _rows(told: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str | float]]:
     for group, lag in told.get("lag", {}).items():
-        yield ("records behind", group), lag
+        yield ("behind", group), lag
     for group, count in told.get("deadLetters", {}).items():
         yield ("dead letters", group), count
     yield ("leases", "all people"), told["leases"]
     for gateway, count in told["sockets"].items():
-        yield ("open sockets", gateway), "away" if count is None else count
+        yield ("gateway sockets", gateway), "away" if count is None else count
     for one in told["processes"]:
         is_up = one["state"] == "ready" and one["rssMib"] is not None
-        yield ("MiB of memory", one["name"]), one["rssMib"] if is_up else one["state"]
+        yield ("memory in MiB", one["name"]), one["rssMib"] if is_up else one["state"]
 
 
 def show(web_ui: WebUI, truth: ServerTruth) -> None:

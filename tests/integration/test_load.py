@@ -65,7 +65,7 @@ def test_a_run_of_two_processes_is_good_and_leaves_its_reports(start, tmp_path):
     assert sets["stored"] == sets["listed"] > 0
     assert (sets["lost"], sets["duplicated"]) == (0, 0)
     assert found["requests"]["WS end to end"]["requests"] > 0
-    assert found["servers"]["open sockets"]
+    assert found["servers"]["gateway sockets"]
     for name in ("stats_stats.csv", "report.html"):
         assert (tmp_path / name).stat().st_size
 
