@@ -16,7 +16,7 @@ def test_a_refusal_comes_after_a_moment_and_costs_others_nothing():
         slept.append(seconds)
         guard.take(GRACE)  # while ada waits
 
-    guard = FloodGuard(lambda: world.tiers, world.clock, sleep)
+    guard = FloodGuard(lambda: world.tiers, lambda: world.clock() / 1000, sleep)
     for _ in range(RATE * BURST_SECONDS):
         guard.take(ADA)
     assert slept == []

@@ -357,7 +357,7 @@ def test_a_full_frame_can_pass_in_a_slow_tier():
     from hoist.gateway.flood import FloodGuard
 
     world = World(requestsPerSecond=40)
-    guard = FloodGuard(lambda: world.tiers, world.clock)
+    guard = FloodGuard(lambda: world.tiers, lambda: world.clock() / 1000)
     world.clock.advance(seconds=3600)
     guard.take(ADA, 100)
 

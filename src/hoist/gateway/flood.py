@@ -13,7 +13,6 @@ from collections.abc import Callable
 from hoist.domain.errors import SlowDown
 from hoist.domain.model import Principal
 from hoist.domain.policy import Policy
-from hoist.domain.ports import Clock
 
 BURST_SECONDS = 2
 USERS_MAX = 20_000
@@ -26,11 +25,12 @@ class FloodGuard:
     def __init__(
         self,
         policy: Callable[[], Policy],
-        clock: Clock,
+        # Not the time of day: once that is set back, nobody might ask until it is reached again.
+        seconds: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._policy, self._clock, self._sleep = policy, clock, sleep
-        self._buckets: dict[str, tuple[float, int]] = {}  # what is left, and when that was
+        self._policy, self._seconds, self._sleep = policy, seconds, sleep
+        self._buckets: dict[str, tuple[float, float]] = {}  # what is left, and when that was
         self._lock = threading.Lock()
 
     def take(self, principal: Principal, count: int = 1) -> None:
@@ -45,10 +45,10 @@ class FloodGuard:
 
     def _is_taken(self, user_id: str, count: int, rate: int) -> bool:
         count = min(count, rate * BURST_SECONDS)
-        now = self._clock()
+        now = self._seconds()
         with self._lock:
             left, since = self._buckets.get(user_id, (rate * BURST_SECONDS, now))
-            left = min(rate * BURST_SECONDS, left + (now - since) / 1000 * rate)
+            left = min(rate * BURST_SECONDS, left + (now - since) * rate)
             if left < count:
                 return False
             if len(self._buckets) >= USERS_MAX:

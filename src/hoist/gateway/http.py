@@ -38,7 +38,7 @@ def create_app(services: Services, sessions: Sessions | None = None) -> Flask:
     app = Flask("hoist", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
     app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": PING_SECONDS}
-    guard = FloodGuard(services.policy, services.clock)
+    guard = FloodGuard(services.policy)
     joins = Joins(lambda user_id, file_id: services.send_parts.complete(user_id, file_id))
 
     def caller() -> Principal:
@@ -52,7 +52,7 @@ def create_app(services: Services, sessions: Sessions | None = None) -> Flask:
     files.install(app, services, caller)
     archives.install(app, services, caller)
     # Of its own: strangers' addresses push no user's count out.
-    sharing.install(app, services, caller, FloodGuard(services.policy, services.clock))
+    sharing.install(app, services, caller, FloodGuard(services.policy))
     health.install(app, services)
     _me(app, services, caller)
     _socket(app, services, caller, SocketLife(services, sessions, guard, joins))
