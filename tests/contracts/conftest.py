@@ -114,7 +114,7 @@ def bucket(s3_client, as_process):
 
 @pytest.fixture(scope="session")
 def s3_signer(s3_client, bucket):
-    return S3Signer(s3_client, aws.own_credentials(), bucket)
+    return S3Signer(s3_client, aws.own_credentials, bucket)
 
 
 @pytest.fixture

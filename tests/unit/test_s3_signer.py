@@ -2,11 +2,12 @@
 
 import boto3
 import pytest
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import CredentialRetrievalError
 
 from hoist.adapters import aws
 from hoist.adapters.s3 import content_disposition
 from hoist.adapters.s3_signer import S3Signer
+from hoist.domain.errors import Unavailable
 
 KEY = "files/aa/aa000000-0000-5000-8000-000000000000"
 SHA256 = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
@@ -53,7 +54,7 @@ def credentials(request, monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_SESSION_TOKEN", request.param)
     boto3.setup_default_session()
-    yield aws.own_credentials()
+    yield aws.own_credentials
     monkeypatch.undo()
     boto3.setup_default_session()
 
@@ -95,6 +96,18 @@ def test_any_key_and_name_is_escaped_alike(credentials, key):
     assert ours == theirs
 
 
-def test_without_credentials_nothing_is_signed():
-    with pytest.raises(NoCredentialsError):
-        S3Signer(None, None, "hoist").url("GET", KEY, expires_seconds=900)
+def test_while_there_are_no_credentials_it_is_unavailable_and_then_it_signs(credentials):
+    found = iter([None, credentials()])
+    signer = S3Signer(aws.client("s3"), lambda: next(found), "hoist")
+    with pytest.raises(Unavailable):
+        signer.url("GET", KEY, expires_seconds=900)
+    assert "X-Amz-Signature=" in signer.url("GET", KEY, expires_seconds=900)
+
+
+def test_a_role_that_does_not_answer_is_unavailable():
+    class Away:
+        def get_frozen_credentials(self):
+            raise CredentialRetrievalError(provider="a role", error_msg="timed out")
+
+    with pytest.raises(Unavailable):
+        S3Signer(None, Away, "hoist").url("GET", KEY, expires_seconds=900)

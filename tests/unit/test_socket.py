@@ -211,6 +211,17 @@ def test_a_socket_closed_before_it_is_accepted_says_nothing(pair):
     assert theirs.recv(4096) == b""
 
 
+def test_a_socket_closed_before_it_is_accepted_is_never_told_that_it_is_open(pair):
+    ours, theirs = pair
+    server = SafeServer({**HANDSHAKE, "werkzeug.socket": ours})
+    server.close(1001, "going away")
+    with pytest.raises(ConnectionClosed):
+        server.accept()
+    theirs.shutdown(socket.SHUT_WR)
+    server.thread.join(PATIENCE_SECONDS)
+    assert theirs.recv(4096) == b""
+
+
 def test_a_peer_that_went_before_it_was_accepted_is_closed(pair):
     ours, theirs = pair
     server = SafeServer({**HANDSHAKE, "werkzeug.socket": ours})

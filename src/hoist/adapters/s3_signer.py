@@ -7,24 +7,28 @@ the bucket begin with, and the signature is botocore's own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
 from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import NoCredentialsError
+
+from hoist.adapters.aws import temporary_failures
+from hoist.domain.errors import Unavailable
 
 
 class S3Signer:
     """*client* knows the endpoint that those who use the URLs reach; it never connects.
 
-    *credentials* are botocore's: those of a role are renewed by themselves.
+    *find_credentials* gives botocore's, or None when there are none, as while a machine's role does
+    not answer; then it is asked again at the next URL. Those of a role are renewed by themselves.
     """
 
-    def __init__(self, client: Any, credentials: Any, bucket: str) -> None:
-        self._client, self._credentials, self._bucket = client, credentials, bucket
+    def __init__(self, client: Any, find_credentials: Callable[[], Any], bucket: str) -> None:
+        self._client, self._find_credentials, self._bucket = client, find_credentials, bucket
+        self._credentials: Any = None
 
     def url(
         self,
@@ -35,13 +39,17 @@ class S3Signer:
         query: Mapping[str, str] = {},
         headers: Mapping[str, str] = {},
     ) -> str:
-        """Whoever uses the URL must send *headers* as they are here; others they may add."""
-        if self._credentials is None:
-            raise NoCredentialsError
-        request = AWSRequest(
-            method, self._beginning + quote(key, safe="/~"), dict(headers), params=dict(query)
-        )
-        now = self._credentials.get_frozen_credentials()
+        """Whoever uses the URL must send *headers* as they are here; others they may add.
+
+        Raises ``Unavailable`` while this process has no credentials to sign with.
+        """
+        with temporary_failures("what URLs are signed with"):
+            self._credentials = self._credentials or self._find_credentials()
+            if self._credentials is None:
+                raise Unavailable("there are no credentials to sign URLs with")
+            now = self._credentials.get_frozen_credentials()
+            place = self._beginning + quote(key, safe="/~")
+        request = AWSRequest(method, place, dict(headers), params=dict(query))
         region = self._client.meta.region_name
         S3SigV4QueryAuth(now, "s3", region, expires_seconds).add_auth(request)
         return str(request.url)

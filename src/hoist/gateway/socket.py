@@ -95,7 +95,9 @@ class SafeServer(simple_websocket.Server):  # type: ignore[misc]
             raise InvalidRequest("this is no WebSocket handshake (RFC 6455)") from error
 
     def accept(self) -> None:
-        """Answer the handshake. Raises ``ConnectionClosed`` when the peer is gone already."""
+        """Answer the handshake. Raises ``ConnectionClosed`` when it is closed already."""
+        if not self.connected:
+            raise ConnectionClosed(self.close_reason, self.close_message)
         try:
             self.sock.send(self._welcome)
         except OSError as error:

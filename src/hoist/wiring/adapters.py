@@ -190,4 +190,4 @@ class Adapters(Volatile):
     @cached_property
     def _signer(self) -> S3Signer:
         client = aws.client("s3", self.settings.s3_public_endpoint)
-        return S3Signer(client, aws.own_credentials(), self.settings.bucket)
+        return S3Signer(client, aws.own_credentials, self.settings.bucket)
