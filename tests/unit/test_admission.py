@@ -2,7 +2,9 @@
 
 import pytest
 
+from hoist.domain.errors import Unavailable
 from hoist.domain.model import Status
+from hoist.domain.ports import Message
 from tests.unit.world import ADA, GRACE, LIFE_SECONDS, World
 
 
@@ -223,6 +225,32 @@ def test_an_account_that_is_always_written_by_others_puts_the_batch_back():
     world.ask("m-1")
     assert world.grants()
     assert world.heard("upload.ready") == []
+
+
+def test_a_store_that_takes_no_write_costs_no_rate():
+    world = World(requestsPerMinute=3)
+
+    class ReadOnly:
+        def __getattr__(self, name):
+            return getattr(world.store, name)
+
+        def write(self, changes):
+            raise Unavailable("the store takes no writes")
+
+    admission = world.grant.admission
+    object.__setattr__(admission, "store", ReadOnly())
+    for number in range(3):
+        world.ask(f"m-{number}")
+    assert world.grants()  # halved, and halved again
+    object.__setattr__(admission, "store", world.store)
+    for rung in world.log.of("hoist.upload-basic.retry-5s"):
+        world.log.append([Message("hoist.ingest.basic", rung.key, rung.value, rung.headers)])
+    assert world.grants() == []
+    assert len(world.heard("upload.ready")) == 3
+    assert world.heard("upload.rejected") == []
+    world.ask("m-3")
+    world.grants()
+    assert world.codes() == ["rate_limited"]
 
 
 def test_me_tells_limits_and_use():

@@ -18,7 +18,7 @@ from hoist.domain.errors import (
     Unavailable,
 )
 from hoist.domain.listing import Listing, Order
-from hoist.domain.messages import ARCHIVES_TOPIC
+from hoist.domain.messages import ARCHIVES_TOPIC, RETRY_SECONDS, retry_topic
 from hoist.domain.model import Status, Visibility, s3_key
 from hoist.pipeline import archive
 from hoist.pipeline.archive import BuildArchives
@@ -268,6 +268,23 @@ def test_storage_that_is_down_puts_the_request_back_and_in_the_end_fails_it(buil
     assert builder.works() == []
     assert builder.look(archive_id)["error"]["code"] == "unavailable"
     assert builder.archives.zips == {}
+
+
+def test_the_last_step_of_the_ladder_fails_it_and_tells(builder):
+    builder.has("a.txt")
+    archive_id = builder.ask()
+    builder.archives.room = 50
+    delivery = Delivery(builder.world.log, "archives", builder.world.clock, lambda: True)
+    records = builder.world.records(ARCHIVES_TOPIC)
+    for seconds in RETRY_SECONDS:
+        assert delivery.run(records, archive_requested_from_json, builder.build) == []
+        assert builder.look(archive_id)["state"] == "building"
+        records = builder.world.records(retry_topic("archives", seconds))
+        builder.world.clock.advance(seconds=seconds)
+    assert delivery.run(records, archive_requested_from_json, builder.build) == []
+    assert builder.look(archive_id)["error"]["code"] == "unavailable"
+    assert builder.world.heard("archive.failed")
+    assert builder.world.log.of("hoist.archives.dlq") == []
 
 
 def test_a_build_that_takes_too_long_is_given_up(builder):

@@ -1,5 +1,7 @@
 """One record's failure goes up the ladder, everybody's waits, and poison is set aside at once."""
 
+from dataclasses import replace
+
 import pytest
 
 from hoist.domain.errors import Unavailable
@@ -95,6 +97,27 @@ def test_an_outage_burns_no_attempt_however_long_it_takes(world, delivery):
     world.is_up = True
     assert run(world, delivery, records, world.grant) == []
     assert len(world.heard("upload.ready")) == 5
+
+
+def test_poison_behind_what_is_delivered_again_is_set_aside_once_and_before_it_at_once(
+    world, delivery
+):
+    world.ask("m-1")
+    [good] = world.records(TOPIC)
+    before, after, elsewhere = (
+        replace(good, offset=offset, partition=partition, value=b"poison")
+        for offset, partition in ((9, 0), (11, 0), (11, 1))
+    )
+    good = replace(good, offset=10)
+    world.is_up = False
+    again = run(world, delivery, [before, good, after, elsewhere], failing(world, "m-1"))
+    assert again == [good, after]
+    for _ in range(3):
+        assert run(world, delivery, again, failing(world, "m-1")) == again
+    assert len(world.log.of(DEAD)) == 2
+    world.is_up = True
+    assert run(world, delivery, again, world.grant) == []
+    assert len(world.log.of(DEAD)) == 3
 
 
 def test_who_waits_for_an_outage_hears_it_once(world, delivery):

@@ -8,7 +8,7 @@ forgotten, every reservation counts.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from hoist.domain.account import Account
 from hoist.domain.errors import (
@@ -28,6 +28,7 @@ from hoist.domain.volatile import Leases, RateLimiter
 
 LEASE_SECONDS = 120
 WRITE_ATTEMPTS = 8
+COUNTED_MAX = 10_000
 RESERVATIONS_MAX = 2000  # of one user, at about 60 bytes each: an item holds 400 KB at most
 
 
@@ -50,6 +51,8 @@ class Admission:
     limiter: RateLimiter
     policy: Callable[[], Policy]
     clock: Clock
+    # File ids whose requests were counted, and not yet decided: the store failed in between.
+    counted: dict[str, None] = field(default_factory=dict, repr=False)
 
     def __call__(
         self, wanted: Sequence[Wanted], accounts: Mapping[str, Account]
@@ -64,6 +67,16 @@ class Admission:
         refused = self._over_size(new) | self._conflicts(wanted, accounts)
         refused |= self._over_rate([one for one in new if one.file_id not in refused])
         open_ones = [one for one in wanted if one.file_id not in refused]
+        refused |= self._reserve_all(open_ones, accounts)
+        for one in wanted:
+            self.counted.pop(one.file_id, None)
+        return refused
+
+    def _reserve_all(
+        self, open_ones: Sequence[Wanted], accounts: Mapping[str, Account]
+    ) -> dict[str, Rejected]:
+        """Attempt after attempt, until no write loses. Raises ``Unavailable``."""
+        refused: dict[str, Rejected] = {}
         for _ in range(WRITE_ATTEMPTS):
             if not open_ones:
                 return refused
@@ -97,13 +110,17 @@ class Admission:
 
     def _over_rate(self, wanted: Sequence[Wanted]) -> dict[str, Rejected]:
         refused: dict[str, Rejected] = {}
-        for user_id, mine in _by_user(wanted).items():
+        uncounted = [one for one in wanted if one.file_id not in self.counted]
+        for user_id, mine in _by_user(uncounted).items():
             tier = mine[-1].tier
             limit = self.policy().tier(tier).requests_per_minute
             taken = self.limiter.take(user_id, len(mine), per_minute=limit)
             if taken.granted < len(mine):
                 error = self._rate_limited(tier, limit, taken.retry_after_seconds)
                 refused |= {one.file_id: error for one in mine[taken.granted :]}
+        self.counted.update({one.file_id: None for one in uncounted if one.file_id not in refused})
+        if len(self.counted) > COUNTED_MAX:
+            self.counted.clear()
         return refused
 
     def _reserve(

@@ -31,6 +31,7 @@ from hoist.domain.errors import (
     Rejected,
     Unavailable,
 )
+from hoist.domain.messages import RETRY_SECONDS
 from hoist.domain.model import FileRecord
 from hoist.domain.ports import Clock, MetadataStore
 from hoist.domain.volatile import EventStream
@@ -76,7 +77,7 @@ class BuildArchives:
             self._end(item, _failed(TOO_LATE))
             return
         try:
-            report = self._outcome(asked)
+            report = self._outcome(item)
         except Unavailable:
             raise
         except Exception:
@@ -92,14 +93,15 @@ class BuildArchives:
         logger.info(f"archive {report.state}", extra=told)
         self._tell(item, report)
 
-    def _outcome(self, asked: ArchiveRequested) -> ArchiveReport:
+    def _outcome(self, item: Item[ArchiveRequested]) -> ArchiveReport:
+        asked, is_last = item.message, item.journey.attempt > len(RETRY_SECONDS)
         try:
             return self._pack(asked, self._files(asked))
         except Rejected as error:
             return _failed(error)
         except Unavailable as error:
-            # Tried again, but not for ever: others wait behind it.
-            if self._age_ms(asked) < PATIENCE_SECONDS * 1000:
+            # Tried again, but not for ever: others wait behind it, and the ladder has an end.
+            if self._age_ms(asked) < PATIENCE_SECONDS * 1000 and not is_last:
                 raise
             return _failed(error)
 

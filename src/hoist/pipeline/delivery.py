@@ -1,6 +1,7 @@
 """What a failure means, decided once for every topic.
 
-Malformed      poison: set aside in hoist.<group>.dlq at once; the partition goes on
+Malformed      poison: set aside in hoist.<group>.dlq at once; the partition goes on. Behind what is
+               delivered again it comes again as well, and is set aside then
 Unavailable    of one record, while its dependencies answer: it goes up a ladder of retry topics,
                five attempts in all, then it is set aside; the partition goes on
 Unavailable    because a dependency is down for everybody: nothing is committed and no attempt is
@@ -70,6 +71,7 @@ class Delivery:
         """
         early: list[Received] = []
         items: list[Item[T]] = []
+        poison: list[tuple[Received, Malformed]] = []
         for record in records:
             if Journey.of(record).due_ms > self.clock():
                 early.append(record)
@@ -78,8 +80,14 @@ class Delivery:
             try:
                 items.append(Item(parse(record.value), trace_id, record))
             except Malformed as error:
-                self._set_aside(record, error)
-        return early + self._attempt(items, step, told)
+                poison.append((record, error))
+        again = early + self._attempt(items, step, told)
+        for record, why in poison:
+            if any(_comes_before(one, record) for one in again):
+                again.append(record)
+            else:
+                self._set_aside(record, why)
+        return again
 
     def _attempt(
         self,
@@ -133,3 +141,9 @@ class Delivery:
         key = (record.key or b"").decode("utf-8", "replace")
         headers = journey.headers(record)
         self.log.append([Message(topic, key, record.value or b"", headers, is_moved=True)])
+
+
+def _comes_before(one: Received, other: Received) -> bool:
+    """In the same partition."""
+    here, there = (one.topic, one.partition), (other.topic, other.partition)
+    return here == there and one.offset < other.offset

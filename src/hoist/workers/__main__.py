@@ -90,11 +90,12 @@ def poll_retries(services: wiring.Services, stopping: threading.Event) -> None:
     """Feed every function what is due of its retry topics, each in a thread of its own."""
     servers = services.settings.kafka_bootstrap
     threads = []
-    for _, group, handler in KAFKA.values():
+    for name, (_, group, handler) in KAFKA.items():
         prefix = services.settings.topic_prefix
         waiting = [prefix + retry_topic(group, seconds) for seconds in RETRY_SECONDS]
         consumer = services.consumer(group=retry_group(group), work_seconds_max=BUILD_SECONDS_MAX)
-        arguments = (consumer, waiting, handler, stopping, servers, RETRY_BATCH_MAX)
+        batch_max = 1 if name in ONE_BY_ONE else RETRY_BATCH_MAX
+        arguments = (consumer, waiting, handler, stopping, servers, batch_max)
         # A thread that does not end in time must not keep the process.
         threads.append(
             threading.Thread(target=kafka_source.run, args=arguments, name=group, daemon=True)
