@@ -86,7 +86,10 @@ def sets(ledger: Ledger, found: Truth) -> dict[str, Any]:
     for shown in {user_id: shown for (user_id, _), shown in found.lists.items()}.values():
         ids = [line.split(" ") for line in shown]
         listed.update(mine[own] for own, status in ids if status in KEPT and own in mine)
-    lost = granted - cancelled - kept.keys()
+    expired = {row.name for row in found.rows if row.status == "expired"}
+    # Whose bytes never all came, in a run longer than a URL's life: given up, not lost.
+    unsent = {name for name in expired & granted if ledger.requests[name].sent is not Outcome.OK}
+    lost = granted - cancelled - unsent - kept.keys()
     unlisted = {row.name for row in found.rows if row.status == "stored"} - listed.keys()
     twice = {name for found in (kept, listed) for name, count in found.items() if count > 1}
     return {

@@ -39,6 +39,18 @@ def test_pages_of_an_older_generation_are_not_found(cache, user):
     assert cache.get(user, cache.generation(user), "first") is None
 
 
+def test_a_redis_that_is_full_serves_no_old_list(redis_cache, redis, user):
+    generation = redis_cache.generation(user)
+    assert redis_cache.put(user, generation, "first", b"old")
+    redis.config_set("maxmemory", 1)
+    try:
+        redis_cache.invalidate([user])
+        now = redis_cache.generation(user)
+        assert now is None or redis_cache.get(user, now, "first") is None
+    finally:
+        redis.config_set("maxmemory", 0)
+
+
 def test_a_slow_reader_cannot_put_an_old_list_back(cache, user):
     generation = cache.generation(user)
     cache.invalidate([user])

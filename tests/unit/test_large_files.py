@@ -143,6 +143,16 @@ def test_the_janitor_joins_parts_whose_client_never_said_complete(world, large):
     assert world.row(large, "grace").status is Status.STORED
 
 
+def test_the_janitor_leaves_an_upload_that_goes_on_for_days(world, large):
+    for _ in range(3 * 24 * 4):
+        world.clock.advance(seconds=900)
+        world.send_parts.sign("grace", large, [WantedPart(number=1)], TRACE)
+        world.applies()
+        assert world.janitor.abort_orphans() == 0
+    assert world.row(large, "grace").status is Status.PENDING
+    assert len(world.storage.open) == 1
+
+
 def test_the_janitor_aborts_open_parts_that_no_row_knows(world, large):
     world.storage.begin(world.row(large, "grace"))  # a crash before it was recorded
     assert world.janitor.abort_orphans() == 0

@@ -144,6 +144,13 @@ def test_a_stored_file_that_no_list_shows_and_one_shown_twice_are_told():
     assert (found["lost"], found["unlisted"], found["duplicated"]) == (0, 1, 1)
 
 
+def test_an_upload_that_expired_unsent_is_given_up_and_one_whose_bytes_came_is_lost():
+    ledger = three()
+    ledger.requests["ada", "m-2"].sent = Outcome.FAIL
+    rows = [row("m-1"), row("m-2", "expired"), row("m-3", "expired")]
+    assert judge.sets(ledger, truth(rows, ["m-1"]))["lostNames"] == [["ada", "m-3"]]
+
+
 def test_a_cancelled_upload_is_not_lost():
     ledger = three()
     ledger.requests["ada", "m-3"].is_cancelled = True

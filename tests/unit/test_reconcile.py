@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from hoist.domain.model import Status, StoredObject, s3_key
+from hoist.domain.ports import Message
 from hoist.pipeline.change import Delete
 from tests.unit.world import GRACE, LIFE_SECONDS, MIB, TRACE, World
 
@@ -62,6 +63,16 @@ def test_what_the_log_knows_is_kept_when_its_row_is_lost(world, size):
     assert (one.kind, one.subject, one.repair) == ("row_lost", this_file, None)
     mend(world)
     assert (world.storage.stored, world.storage.open) == kept
+
+
+def test_what_a_newer_release_tells_of_is_kept_as_well(world):
+    key = s3_key("aa000000-0000-5000-8000-000000000000")
+    told = b'{"type":"file.requested","version":99,"userId":"ada","fileId":"%s"}'
+    told %= b"aa000000-0000-5000-8000-000000000000"
+    world.log.append([Message("hoist.metadata", "ada", told, [])])
+    world.storage.stored[key] = StoredObject(5, "e", world.clock())
+    world.clock.advance(seconds=LIFE_SECONDS)
+    assert kinds(world) == ["row_lost"]
 
 
 def test_an_object_of_a_cancelled_upload_is_deleted(world):

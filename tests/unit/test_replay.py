@@ -161,6 +161,17 @@ def test_two_operators_at_once_replay_each_letter_once(desk):
     assert len(desk.log.of(TOPIC)) == 20
 
 
+def test_a_run_closed_while_it_tells_of_others_gives_its_claims_back(desk):
+    letters = failed(desk, "m-1", "m-2")
+    mine, yours = desk.letters.book(), desk.letters.book()
+    seen = [desk.letters.get(letter_id, yours) for letter_id in letters]
+    desk.results(letters[0], book=mine)
+    run = desk.replay(seen, ReplayOrder("ada"), yours)
+    assert next(run).result == "decided"
+    run.close()
+    assert desk.results(letters[1]) == ["replayed"]
+
+
 def test_a_run_that_died_between_claim_and_replay_is_made_up_for_after_a_minute(desk):
     [letter_id] = failed(desk, "m-1")
     append = desk.log.append

@@ -8,6 +8,7 @@ from hoist.pipeline.archive_requests import Archives
 from tests.unit.world import GRACE, MIB, Storage, World
 
 DAY_SECONDS = 24 * 3600
+NOBODY = "aa000000-0000-5000-8000-000000000000"
 
 
 class Walked(Storage):
@@ -51,7 +52,7 @@ def test_what_was_not_due_yet_is_found_at_the_next_walk(world, look):
     step, bucket = look
     large = world.ask(size=200 * MIB, principal=GRACE)
     world.settles()
-    bucket.begin(world.row(large, "grace"))
+    bucket.begin(replace(world.row(large, "grace"), file_id=NOBODY))
     world.clock.advance(seconds=DAY_SECONDS - 0.001)
     assert step() == 0
     world.clock.advance(seconds=14.999)

@@ -107,10 +107,9 @@ class RedisListCache:
     def _renew(self, user_ids: Iterable[str]) -> bool:
         pipeline = self._redis.pipeline(transaction=False)
         for user_id in user_ids:
-            # Random, so that a flushed one never comes again; and new at each try, so that one
-            # whose answer was lost does not, with its pages, after somebody else's newer one.
-            generation = secrets.token_hex(8)
-            pipeline.set(_generation(user_id), generation, ex=GENERATION_SECONDS)
+            # Whoever reads next makes a new one, at random, so that none ever comes again. A Redis
+            # that is full deletes, too, where it would refuse to write one.
+            pipeline.delete(_generation(user_id))
         pipeline.execute()
         return True
 

@@ -92,12 +92,14 @@ class Janitor:
         before = now - life_seconds * 1000
         old = [found for found in self.inventory.open_uploads() if found.since_ms <= before]
         wanted = self._wanted_ids(old)
-        orphans = [
-            found
-            for found in old
-            if found.since_ms <= now - UNKNOWN_MS
-            or wanted.get(file_id_of_key(found.key) or "", found.upload_id) != found.upload_id
-        ]
+        orphans = []
+        for found in old:
+            name = file_id_of_key(found.key)
+            if name in wanted:
+                is_orphan = wanted[name] != found.upload_id
+            else:
+                is_orphan = found.since_ms <= now - UNKNOWN_MS
+            orphans += [found] if is_orphan else []
         for found in orphans:
             self.inventory.remove(found)
             logger.info("open upload aborted", extra={"key": found.key})

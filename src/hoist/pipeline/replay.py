@@ -112,13 +112,12 @@ class Replay:
         self, letters: Sequence[Letter], order: ReplayOrder, book: DecisionBook
     ) -> Iterator[Outcome]:
         claims = [self._decision(letter, "claimed", order.by, 0) for letter in letters]
-        ours = []
-        for letter, is_ours in zip(letters, book.decide(claims), strict=True):
-            if is_ours:
-                ours.append(letter)
-            else:
-                yield Outcome(letter, "decided", "somebody else was first")
+        decided = list(zip(letters, book.decide(claims), strict=True))
+        ours = [letter for letter, is_ours in decided if is_ours]
         try:
+            for letter, is_ours in decided:
+                if not is_ours:
+                    yield Outcome(letter, "decided", "somebody else was first")
             step = 1 if order.per_second else BATCH_MAX
             while ours:
                 part, ours = ours[:step], ours[step:]
