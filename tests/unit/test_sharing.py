@@ -57,6 +57,8 @@ def test_a_link_ends_at_its_time_after_its_count_or_when_revoked_all_alike(world
     states = {told["shareId"]: told["state"] for told in world.share.list("ada", None)["shares"]}
     assert [states[link] for link in (late, once, revoked)] == ["expired", "used_up", "revoked"]
     world.change("ada", world.share.list("ada", None)["shares"][0]["fileId"], Delete(), TRACE)
+    states = {told["shareId"]: told["state"] for told in world.share.list("ada", None)["shares"]}
+    assert states[lost] == "file_gone"
     reasons = {ended(world, link) for link in (late, once, revoked, lost, new_share_id(), "x")}
     assert len(reasons) == 1
 

@@ -77,7 +77,8 @@ def explain(problem: HoistProblem) -> str:
     if problem.status == 401 and problem.code not in _LOGIN_ERRORS:
         return f"{detail}: run `hoist login`"
     if problem.code == "upload_cancelled":
-        return f"{detail}: run the command again to upload it anew"
+        why = detail.partition(";")[0]
+        return f"{why}: run the command again, with another --message-id if you gave one"
     if problem.code == "precondition_failed" and "revision" in problem.members:
         revision = problem.members["revision"]
         return (

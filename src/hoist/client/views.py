@@ -132,7 +132,7 @@ class Me(TypedDict):
 
 
 class Share(TypedDict):
-    """A link to a file; ``state`` is open, expired, used_up or revoked."""
+    """A link to a file; ``state`` is open, expired, used_up, revoked or file_gone."""
 
     shareId: str
     fileId: str

@@ -122,7 +122,7 @@ class Share(_View):
     has_password: bool
     downloads_max: int | None = None
     downloads: int
-    state: str = Field(description="open, expired, used_up or revoked")
+    state: str = Field(description="open, expired, used_up, revoked or file_gone")
 
 
 class Shares(_View):

@@ -112,7 +112,10 @@ class ShareFiles:
             if file_id is None or share.file_id == file_id
         ]
         shares.sort(key=lambda share: (share.created_at_ms, share.share_id), reverse=True)
-        return {"shares": [share_view(share, self.clock()) for share in shares]}
+        files = self.store.get_many(list({(user_id, share.file_id): None for share in shares}))
+        there = {key[1] for key, row in files.items() if row.status is Status.STORED}
+        now = self.clock()
+        return {"shares": [share_view(one, now, one.file_id in there) for one in shares]}
 
     def revoke(self, user_id: str, share_id: str, trace_id: str) -> None:
         """Returns once the link works no more; a second call changes nothing.
@@ -206,8 +209,11 @@ class ShareFiles:
         self.log.append([events.message(self.topic_prefix + METADATA_TOPIC, event, trace_id)])
 
 
-def share_view(share: Share, now_ms: int) -> dict[str, Any]:
-    """A link as its owner sees it; members that do not apply are absent."""
+def share_view(share: Share, now_ms: int, has_file: bool = True) -> dict[str, Any]:
+    """A link as its owner sees it; members that do not apply are absent.
+
+    *has_file*: whether there is a file that it can lead to.
+    """
     members = {
         "shareId": share.share_id,
         "fileId": share.file_id,
@@ -216,14 +222,16 @@ def share_view(share: Share, now_ms: int) -> dict[str, Any]:
         "hasPassword": share.password is not None,
         "downloadsMax": share.downloads_max,
         "downloads": share.downloads,
-        "state": _state(share, now_ms),
+        "state": _state(share, now_ms, has_file),
     }
     return {name: value for name, value in members.items() if value is not None}
 
 
-def _state(share: Share, now_ms: int) -> str:
+def _state(share: Share, now_ms: int, has_file: bool) -> str:
     if share.is_revoked:
         return "revoked"
     if share.downloads_max is not None and share.downloads >= share.downloads_max:
         return "used_up"
-    return "open" if share.is_open(now_ms) else "expired"
+    if not share.is_open(now_ms):
+        return "expired"
+    return "open" if has_file else "file_gone"
