@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-GRACE_SECONDS = 3.0
+GRACE_SECONDS, KILL_SECONDS = 3.0, 2.0
 
 
 class Reaper:
@@ -68,14 +68,25 @@ def _start() -> subprocess.Popen[str]:
 
 
 def stop(groups: set[int], grace_seconds: float = GRACE_SECONDS) -> None:
-    """SIGTERM to every group, SIGKILL to those that are still there after the grace."""
+    """SIGTERM to every group, SIGKILL to those that are still there after the grace.
+
+    Returns once they are gone; a group whose dead nobody waits for keeps it for KILL_SECONDS.
+    """
     for group in groups:
         send(group, signal.SIGTERM)
-    deadline = time.monotonic() + grace_seconds
-    while any(send(group, 0) for group in groups) and time.monotonic() < deadline:
+    if not _are_gone(groups, grace_seconds):
+        for group in groups:
+            send(group, signal.SIGKILL)
+        _are_gone(groups, KILL_SECONDS)
+
+
+def _are_gone(groups: set[int], seconds_max: float) -> bool:
+    deadline = time.monotonic() + seconds_max
+    while any(send(group, 0) for group in groups):
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.05)
-    for group in groups:
-        send(group, signal.SIGKILL)
+    return True
 
 
 def send(group: int, number: int) -> bool:

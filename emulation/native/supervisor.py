@@ -106,6 +106,7 @@ class Supervisor:
             if not is_ready and self._state[service.name]["restarts"] == 0:
                 problem = self._state[service.name]["problem"]
                 self._fail(f"{service.name} did not start: {problem}")
+                process.wait()  # else its group stays, and the reaper waits for it in vain
                 return
             code = process.wait()
             if self.stopping.is_set():
