@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from hoist.adapters import dynamodb_items as items
 from hoist.adapters.aws import temporary_failures
 from hoist.adapters.dynamodb_races import pause, reasons_of
-from hoist.domain.account import Account, account_row_id
+from hoist.domain.account import Account, account_row_id, accounts_among
 from hoist.domain.errors import Unavailable
 from hoist.domain.listing import NEWEST_FIRST, Listing
 from hoist.domain.model import FileRecord
@@ -43,8 +43,7 @@ class DynamoMetadata:
 
     def accounts(self, user_ids: Sequence[str]) -> dict[str, Account]:
         rows = self.rows([(user_id, account_row_id(user_id)) for user_id in user_ids])
-        found = {row.user_id: row for row in rows.values() if isinstance(row, Account)}
-        return {user_id: found.get(user_id) or Account(user_id) for user_id in user_ids}
+        return accounts_among(rows.values(), user_ids)
 
     def rows(self, keys: Sequence[Key]) -> dict[Key, Row]:
         return {(row.user_id, row.row_id): row for row in map(items.row, self._get(keys))}

@@ -15,7 +15,7 @@ from peewee import Query, Select, Tuple
 from hoist.adapters import sql_migrations as migrations
 from hoist.adapters import sql_tables as tables
 from hoist.adapters.sql_database import WHAT, Dialect
-from hoist.domain.account import Account, account_row_id
+from hoist.domain.account import Account, account_row_id, accounts_among
 from hoist.domain.errors import Unavailable
 from hoist.domain.listing import NEWEST_FIRST, Listing
 from hoist.domain.model import FileRecord
@@ -45,8 +45,7 @@ class SqlMetadata:
 
     def accounts(self, user_ids: Sequence[str]) -> dict[str, Account]:
         rows = self.rows([(user_id, account_row_id(user_id)) for user_id in user_ids])
-        found = {row.user_id: row for row in rows.values() if isinstance(row, Account)}
-        return {user_id: found.get(user_id) or Account(user_id) for user_id in user_ids}
+        return accounts_among(rows.values(), user_ids)
 
     def rows(self, keys: Sequence[Key]) -> dict[Key, Row]:
         found: list[Row] = []

@@ -6,7 +6,7 @@ same transaction that settles the file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -112,3 +112,9 @@ def account_from_json(data: Mapping[str, Any]) -> Account:
         version=int(data["version"]),
         unknown=unknown(data, NAMES),
     )
+
+
+def accounts_among(rows: Iterable[object], user_ids: Iterable[str]) -> dict[str, Account]:
+    """Each user's account out of *rows*; an empty one of version 0 where none is there."""
+    found = {row.user_id: row for row in rows if isinstance(row, Account)}
+    return {user_id: found.get(user_id) or Account(user_id) for user_id in user_ids}

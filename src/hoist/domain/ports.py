@@ -1,7 +1,4 @@
-"""What the pipeline needs from the world, in its own words: what must last. Adapters satisfy these.
-
-What may vanish is in ``volatile``.
-"""
+"""What the pipeline needs from the world, and must last; what may vanish is in ``volatile``."""
 
 from __future__ import annotations
 
@@ -91,9 +88,9 @@ class SharingStore(RowStore, Protocol):
         """All links that the user ever made, in no order."""
 
     def count_download(self, share: Share) -> Share | None:
-        """One download more, in one step, however many do so at once; None when none is left.
+        """One download more, in one step, however many do so at once.
 
-        None as well when it was revoked; its time is for the caller to look at.
+        None when none is left or it was revoked; its time is for the caller to look at.
         """
 
 

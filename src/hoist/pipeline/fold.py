@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from hoist import telemetry
 from hoist.domain import lifecycle
-from hoist.domain.account import Account, account_row_id
+from hoist.domain.account import Account, account_row_id, accounts_among
 from hoist.domain.errors import Unavailable
 from hoist.domain.metadata import MetadataEvent
 from hoist.domain.model import FileRecord, Status
@@ -79,8 +79,7 @@ class FoldMetadata:
     ) -> tuple[dict[Key, Row], dict[str, Account]]:
         """The rows under *keys* and the users' accounts, in one question to the store."""
         found = self.store.rows([*keys, *((user, account_row_id(user)) for user in users)])
-        accounts = {row.user_id: row for row in found.values() if isinstance(row, Account)}
-        return found, {user: accounts.get(user) or Account(user) for user in users}
+        return found, accounts_among(found.values(), users)
 
     def _changes(
         self, current: Mapping[Key, Row | None], account: Account, by_key: ByKey, folded: Folded

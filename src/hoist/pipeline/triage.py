@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hoist.domain.account import Account, account_row_id
+from hoist.domain.account import Account, account_row_id, accounts_among
 from hoist.domain.messages import Envelope
 from hoist.domain.model import FileRecord, Status, file_id
 from hoist.domain.ports import Key, MetadataStore, Row
@@ -51,8 +51,7 @@ class Triage:
             name = request_id(item)
             if name not in refused and self._is_first(item, known.get(name)):
                 firsts.setdefault(name, item)
-        users = {item.message.user_id: Account(item.message.user_id) for item in items}
-        accounts = users | {row.user_id: row for row in rows.values() if isinstance(row, Account)}
+        accounts = accounts_among(rows.values(), {item.message.user_id for item in items})
         return Triaged(known, firsts, refused, accounts)
 
     def _is_first(self, item: Item[Envelope], before: FileRecord | str | None) -> bool:
