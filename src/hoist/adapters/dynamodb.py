@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from hoist.adapters import dynamodb_items as items
 from hoist.adapters.aws import temporary_failures
+from hoist.adapters.aws_json import JsonCalls
 from hoist.adapters.dynamodb_races import pause, reasons_of
 from hoist.domain.account import Account, account_row_id, accounts_among
 from hoist.domain.errors import Unavailable
@@ -34,8 +35,8 @@ WHAT = "the metadata store"
 
 class DynamoMetadata:
     def __init__(self, client: Any, table: str) -> None:
-        self._client = client
-        self._table = table
+        self._client, self._table = client, table
+        self._call = JsonCalls(client)
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, FileRecord]:
         rows = self.rows(keys)
@@ -82,7 +83,7 @@ class DynamoMetadata:
             for attempt in range(ATTEMPTS):
                 request = {self._table: {"Keys": wanted, "ConsistentRead": True}}
                 with temporary_failures(WHAT):
-                    answer = self._client.batch_get_item(RequestItems=request)
+                    answer = self._call("BatchGetItem", RequestItems=request)
                 yield from answer["Responses"].get(self._table, ())
                 wanted = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
                 if not wanted:
@@ -121,9 +122,9 @@ class DynamoMetadata:
 
     def _put(self, puts: list[dict[str, Any]]) -> None:
         if len(puts) == 1:
-            self._client.put_item(**puts[0])
+            self._call("PutItem", **puts[0])
         else:
-            self._client.transact_write_items(TransactItems=[{"Put": put} for put in puts])
+            self._call("TransactWriteItems", TransactItems=[{"Put": put} for put in puts])
 
     def _conditional(self, row: Row) -> dict[str, Any]:
         put: dict[str, Any] = {"TableName": self._table, "Item": items.item(row)}

@@ -15,6 +15,7 @@ from typing import Any
 from hoist.adapters import (
     apigateway,
     aws,
+    aws_json,
     cloudwatch,
     dynamodb,
     kafka,
@@ -137,8 +138,8 @@ class Adapters(Volatile):
         return sigv4.SigV4Verifier(aws.credentials, self.clock)
 
     @cached_property
-    def sqs(self) -> Any:
-        return aws.client("sqs")
+    def sqs(self) -> aws_json.JsonCalls:
+        return aws_json.JsonCalls(aws.client("sqs"))
 
     def consumer(self, *, group: str, work_seconds_max: int) -> Any:
         servers = self.settings.kafka_bootstrap

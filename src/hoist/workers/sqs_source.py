@@ -14,26 +14,28 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 logger = logging.getLogger(__name__)
 Handler = Callable[[Mapping[str, Any], object], dict[str, Any]]
+Call = Callable[..., dict[str, Any]]  # an operation of SQS by its name
 WAIT_SECONDS, BATCH_MAX = 2, 10
 
 
-def run(sqs: Any, queue: str, handler: Handler, stopping: threading.Event) -> None:
+def run(call: Call, queue: str, handler: Handler, stopping: threading.Event) -> None:
     """Receive, call, delete, until *stopping* is set."""
     url = arn = ""
     while not stopping.is_set():
         try:
             if not url:
-                url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-                attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-                arn = attributes["Attributes"]["QueueArn"]
-            messages = sqs.receive_message(
+                url = call("GetQueueUrl", QueueName=queue)["QueueUrl"]
+                told = call("GetQueueAttributes", QueueUrl=url, AttributeNames=["QueueArn"])
+                arn = told["Attributes"]["QueueArn"]
+            messages = call(
+                "ReceiveMessage",
                 QueueUrl=url,
                 MaxNumberOfMessages=BATCH_MAX,
                 WaitTimeSeconds=WAIT_SECONDS,
                 AttributeNames=["All"],
             ).get("Messages", [])
             if messages:
-                _delete(sqs, url, messages, _failed(handler, messages, arn))
+                _delete(call, url, messages, _failed(handler, messages, arn))
         except (BotoCoreError, ClientError) as error:
             logger.warning("queue unavailable", extra={"reason": repr(error)})
             stopping.wait(1)
@@ -69,10 +71,11 @@ def _failed(handler: Handler, messages: list[dict[str, Any]], arn: str) -> set[s
     return {failure["itemIdentifier"] for failure in failures}
 
 
-def _delete(sqs: Any, url: str, messages: list[dict[str, Any]], failed: set[str]) -> None:
+def _delete(call: Call, url: str, messages: list[dict[str, Any]], failed: set[str]) -> None:
     done = [message for message in messages if message["MessageId"] not in failed]
     if done:
-        sqs.delete_message_batch(
+        call(
+            "DeleteMessageBatch",
             QueueUrl=url,
             Entries=[
                 {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
