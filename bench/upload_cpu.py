@@ -28,13 +28,13 @@ from bench.uploading import Uploader
 from emulation import provision
 from emulation.native.services import GATEWAYS, WORKERS
 
-AT_ONCE, SMALL, LARGE, REST_SECONDS = 16, 4_096, 100_000_000, 5.0
+AT_ONCE, SMALL, LARGE, REST_SECONDS = 64, 4_096, 100_000_000, 5.0
 OURS = (*GATEWAYS, *WORKERS)
 
 
 def against_floor(target: Target) -> list[Row]:
     """Needs the DynamoDB store: of another one this floor says nothing."""
-    count = target.count(128, 2)
+    count = target.count(256, 2)
     with _floor(target) as once, _uploads(target, SMALL, count) as ours:
 
         def floor() -> Side:
