@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from bench.capacity import aws, costs, people
-from hoist.adapters.dynamodb import TRANSACTION_ROWS
+from hoist.adapters.dynamodb_batches import TRANSACTION_ROWS
 from hoist.adapters.dynamodb_items import SHARDS
 from hoist.pipeline.janitor import BATCH as JANITOR_BATCH
 

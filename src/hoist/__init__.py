@@ -24,6 +24,7 @@ domain.row_json            rows as JSON
 pipeline.events            what the steps say, to clients and to the log
 pipeline.ingest            1. a request goes on its lane, durably
 pipeline.delivery          what a failure means, decided once
+pipeline.attempt           a batch, halved until what fails stands alone
 pipeline.journey           what happened to a record that failed
 pipeline.delayed           who waits for a dependency hears it
 pipeline.finding           where an upload is known

@@ -113,8 +113,9 @@ def test_a_locked_file_is_unavailable_to_writers_and_not_to_readers(fresh_sqlite
     ):
         row = record("m")
         somebody.execute("BEGIN IMMEDIATE")
-        with pytest.raises(Unavailable):
-            store.write([(row,)])
+        for ask in (lambda: store.write([(row,)]), store.ready):
+            with pytest.raises(Unavailable):
+                ask()
         assert store.get_many([key(row)]) == {}
         somebody.rollback()
         assert store.write([(row,)]) == [True]
@@ -171,3 +172,26 @@ def test_no_question_of_a_request_reads_a_whole_table_or_sorts_it(fresh_sqlite, 
             plan = file.execute(f"EXPLAIN QUERY PLAN {text}", members).fetchall()
             steps = [step[3] for step in plan if "CONSTANT ROW" not in step[3]]
             assert all(step.startswith(("SEARCH", "LIST", "USING INDEX")) for step in steps), plan
+
+
+def test_a_server_that_only_reads_is_not_ready(fresh_postgres, record):
+    """As one that was the primary until a moment ago."""
+    with closing(psycopg.connect(fresh_postgres, autocommit=True)) as owner:
+        name = owner.info.dbname
+        owner.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    with opened(fresh_postgres) as store:
+        assert store.get_many([("ada", "f")]) == {}
+        for ask in (store.ready, lambda: store.write([(record("m"),)])):
+            with pytest.raises(Unavailable):
+                ask()
+
+
+def test_a_row_that_somebody_holds_costs_two_seconds_not_eight(fresh_postgres, record):
+    """The limit is told by the server, so no clock is asked here."""
+    row = record("m")
+    with opened(fresh_postgres) as store, closing(psycopg.connect(fresh_postgres)) as somebody:
+        store.write([(row,)])
+        somebody.execute("SELECT * FROM files FOR UPDATE")
+        with pytest.raises(Unavailable) as told:
+            store.write([(replace(row, version=2),)])
+        assert "lock timeout" in str(told.value.__cause__)

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from botocore.exceptions import HTTPClientError
 
 from hoist.adapters import aws, dynamodb
 from hoist.domain.account import Account
@@ -262,6 +263,26 @@ def test_downloads_are_counted_exactly_however_many_come_at_once(store, user):
     assert store.count_download(unlimited) is None
 
 
+def test_a_download_whose_count_was_not_heard_is_counted_once(dynamodb_store, user, monkeypatch):
+    """The first answer gets lost, and the same call is made again."""
+    store, link = dynamodb_store, Share(user, new_share_id(), "f", 7, downloads_max=1)
+    store.write([(link,)])
+    call, lost = store._call._answer, [True]
+
+    def answer(operation, body):
+        told = call(operation, body)
+        if lost and operation == "UpdateItem":
+            lost.pop()
+            raise HTTPClientError(error="reset")
+        return told
+
+    monkeypatch.setattr(store._call, "_answer", answer)
+    counted = store.count_download(link)
+    assert counted is not None
+    assert counted.downloads == 1
+    assert store.count_download(link) is None, "it was for one download"
+
+
 def test_a_scan_tells_every_row(store, record, user):
     account = Account(user, used_bytes=3, version=1)
     store.write([(account, record("m")), (record("n", status=Status.CANCELLED),)])
@@ -272,7 +293,7 @@ def test_a_scan_tells_every_row(store, record, user):
 
 def test_a_store_without_its_table_is_not_ready(dynamodb_client, dynamodb_store):
     dynamodb_store.ready()
-    with pytest.raises(Unavailable, match="no table"):
+    with pytest.raises(Unavailable, match="takes no rows"):
         dynamodb.DynamoMetadata(dynamodb_client, "never-made").ready()
 
 

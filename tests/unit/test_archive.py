@@ -324,6 +324,7 @@ def test_a_bug_fails_the_archive_at_once_and_its_request_is_set_aside(builder):
     builder.has("a.txt")
     archive_id = builder.ask()
     builder.archives.reading = lambda: int("s3cret")
+    builder.world.is_up = True
     assert builder.works() == []
     view = builder.look(archive_id)
     assert (view["state"], view["error"]["code"]) == ("failed", "internal")
@@ -344,6 +345,7 @@ def test_a_bug_fails_no_other_archive_of_its_batch(builder):
         return reports(archive_id)
 
     builder.archives.report = report
+    builder.world.is_up = True
     assert builder.works() == []
     states = [builder.look(name)["state"] for name in (good, bad, later)]
     assert states == ["ready", "failed", "ready"]

@@ -108,6 +108,7 @@ def test_poison_is_set_aside_whole_and_its_neighbours_are_done(world):
 def test_a_record_that_trips_a_bug_is_found_among_its_neighbours(world):
     for number in range(7):
         world.ask(f"m-{number}")
+    world.is_up = True
 
     def step(items):
         if any(item.message.message_id == "m-3" for item in items):

@@ -1,6 +1,7 @@
 """File records in DynamoDB.
 
-IAM      dynamodb:BatchGetItem, TransactWriteItems, PutItem, Query, Scan on the table and indexes
+IAM      dynamodb:BatchGetItem, PutItem, UpdateItem, Query, Scan on the table and its indexes;
+         a transaction needs no right of its own
 Needs    the table and indexes of emulation/provision.py: userId + fileId, a local index for each
          order of a list, global indexes by-file and due, both keys only
 Limits   a user's rows and their local indexes are at most 10 GB together: some 2 million files
@@ -10,6 +11,7 @@ Accounts are rows of the same table, so that a transaction can settle a file and
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,6 +20,7 @@ from botocore.exceptions import ClientError
 from hoist.adapters import dynamodb_items as items
 from hoist.adapters.aws import temporary_failures
 from hoist.adapters.aws_json import JsonCalls
+from hoist.adapters.dynamodb_batches import parts, transactions
 from hoist.adapters.dynamodb_races import pause, reasons_of
 from hoist.domain.account import Account, account_row_id, accounts_among
 from hoist.domain.errors import Unavailable
@@ -26,11 +29,10 @@ from hoist.domain.model import FileRecord
 from hoist.domain.ports import Change, Key, Overdue, Page, Row
 from hoist.domain.sharing import Share, share_row_id
 
-BATCH_MAX = 100  # of BatchGetItem, and what a change may have
-TRANSACTION_ROWS = 25  # together: larger ones keep everybody else waiting for longer
 ATTEMPTS = 6
 QUERIES_MAX = 10  # of one page, each of up to 1 MB: a filter that finds little is told in pieces
 WHAT = "the metadata store"
+PROBE = ("-", "-")  # a row that nobody has
 
 
 class DynamoMetadata:
@@ -39,8 +41,7 @@ class DynamoMetadata:
         self._call = JsonCalls(client)
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, FileRecord]:
-        rows = self.rows(keys)
-        return {key: row for key, row in rows.items() if isinstance(row, FileRecord)}
+        return {k: row for k, row in self.rows(keys).items() if isinstance(row, FileRecord)}
 
     def accounts(self, user_ids: Sequence[str]) -> dict[str, Account]:
         rows = self.rows([(user_id, account_row_id(user_id)) for user_id in user_ids])
@@ -62,23 +63,24 @@ class DynamoMetadata:
         return [row for row in rows if isinstance(row, Share)]
 
     def count_download(self, share: Share) -> Share | None:
+        asked = {"TableName": self._table} | items.count_download(share, name := uuid.uuid4().hex)
         for attempt in range(ATTEMPTS):
             try:
                 with temporary_failures(WHAT):
-                    told = self._client.update_item(
-                        TableName=self._table, **items.count_download(share)
-                    )
+                    found = self._call("UpdateItem", **asked)["Attributes"]
             except ClientError as error:
-                if reasons_of(error) == ["ConditionalCheckFailed"]:
+                if reasons_of(error) != ["ConditionalCheckFailed"]:
+                    pause(attempt)
+                    continue
+                found = error.response.get("Item", {})
+                if not items.is_counted(found, name):
                     return None
-                pause(attempt)
-                continue
-            row = items.row(told["Attributes"])
+            row = items.row(found)
             return row if isinstance(row, Share) else None
         raise Unavailable(f"{WHAT} is too busy")
 
     def _get(self, keys: Sequence[Key]) -> Iterator[dict[str, Any]]:
-        for part in _parts(list(dict.fromkeys(keys))):
+        for part in parts(list(dict.fromkeys(keys))):
             wanted = [items.key(key) for key in part]
             for attempt in range(ATTEMPTS):
                 request = {self._table: {"Keys": wanted, "ConsistentRead": True}}
@@ -94,7 +96,7 @@ class DynamoMetadata:
 
     def write(self, changes: Sequence[Change]) -> list[bool]:
         done: list[bool] = []
-        for part in _transactions(changes):
+        for part in transactions(changes):
             done += self._write(part)
         return done
 
@@ -217,31 +219,16 @@ class DynamoMetadata:
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def ready(self) -> None:
-        """Raises ``Unavailable`` when the table cannot be reached, or is not there."""
+        """Raises ``Unavailable`` unless rows can be written; tries it with one that stays out."""
+        probe = {"Item": items.key(PROBE), "ConditionExpression": "attribute_exists(fileId)"}
         try:
             with temporary_failures(WHAT):
-                self._client.describe_table(TableName=self._table)
+                self._call("PutItem", TableName=self._table, **probe)
         except ClientError as error:
-            raise Unavailable(f"{WHAT} has no table {self._table} for us") from error
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise Unavailable(f"{WHAT} takes no rows in {self._table}") from error
 
 
 def _page(found: list[dict[str, Any]], position: str | None) -> Page:
     rows = map(items.row, found)
     return Page(tuple(row for row in rows if isinstance(row, FileRecord)), position)
-
-
-def _parts(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for first in range(0, len(keys), BATCH_MAX):
-        yield keys[first : first + BATCH_MAX]
-
-
-def _transactions(changes: Sequence[Change]) -> Iterator[list[Change]]:
-    """The changes in order, as many together as one transaction takes."""
-    part: list[Change] = []
-    for change in changes:
-        if part and sum(map(len, part)) + len(change) > TRANSACTION_ROWS:
-            yield part
-            part = []
-        part.append(change)
-    if part:
-        yield part

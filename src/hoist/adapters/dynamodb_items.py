@@ -77,20 +77,29 @@ def row(item: dict[str, Any]) -> Row:
     return found
 
 
-def count_download(share: Share) -> dict[str, Any]:
-    """The update that counts one download more of *share*, while it is allowed."""
-    condition = "attribute_exists(fileId) AND isRevoked = :no"
-    values = {":one": {"N": "1"}, ":no": {"BOOL": False}}
+def count_download(share: Share, name: str) -> dict[str, Any]:
+    """The update that counts one download more of *share*, while it is allowed.
+
+    It is known by its *name*: its answer may get lost, and a second attempt must not count again.
+    """
+    condition = "attribute_exists(fileId) AND isRevoked = :no AND NOT lastCounted = :name"
+    values = {":one": {"N": "1"}, ":no": {"BOOL": False}, ":name": {"S": name}}
     if share.downloads_max is not None:
         condition += " AND followed < :max"
         values[":max"] = {"N": str(share.downloads_max)}
     return {
         "Key": key((share.user_id, share.row_id)),
-        "UpdateExpression": "ADD followed :one, version :one",
+        "UpdateExpression": "ADD followed :one, version :one SET lastCounted = :name",
         "ConditionExpression": condition,
         "ExpressionAttributeValues": values,
         "ReturnValues": "ALL_NEW",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
+
+
+def is_counted(item: dict[str, Any], name: str) -> bool:
+    """Whether the last update of *item* was the one of this *name*."""
+    return bool(item.get("lastCounted") == {"S": name})
 
 
 def query(user_id: str, listing: Listing, position: str | None) -> dict[str, Any]:

@@ -167,10 +167,17 @@ class SqlMetadata:
                 found = self._all(query.where(after).limit(SCAN_ROWS))
 
     def ready(self) -> None:
-        """Raises ``Unavailable`` when the database cannot be reached, or needs a migration."""
+        """Raises ``Unavailable`` when nothing can be written, or the tables need a migration.
+
+        The write that shows it changes no row, but takes what any other takes.
+        """
         with self._dialect.connection():
             if migrations.missing(self._dialect):
                 raise Unavailable(f"{WHAT} is not up to date, run: hoist admin migrate")
+            with self._dialect.transaction():
+                shares = tables.SHARES.table
+                query = shares.update({shares.c.version: 0}).where(shares.c.version < 0)
+                query.execute(self._dialect.database)
 
     def migrate(self) -> list[str]:
         """Bring the tables up to date; the names of what was applied."""

@@ -19,6 +19,7 @@ from hoist.domain.errors import Unavailable
 
 CONNECTIONS_MAX = 10  # a process; who finds all of them busy waits
 PATIENCE_SECONDS = 8
+LOCK_MS_MAX = 2_000  # of PostgreSQL's row locks: who holds one for longer is stuck
 WHAT = "the metadata store"
 SQLITE_TEMPORARY = {
     sqlite3.SQLITE_BUSY,
@@ -106,15 +107,24 @@ def connect(url: str, *, patience_seconds: float = PATIENCE_SECONDS) -> Dialect:
         )
         # Whoever will write says so at once: two who only read before would wait for each other.
         return Dialect(file, "instr", "COLLATE BINARY", begin=("IMMEDIATE",))
+    waits = {
+        "statement_timeout": patience_ms,
+        "lock_timeout": min(patience_ms, LOCK_MS_MAX),
+        "idle_in_transaction_session_timeout": 30_000,
+    }
     server = _Postgres(
         url,
         prefer_psycopg3=True,
         connect_timeout=2,
         tcp_user_timeout=patience_ms,
-        options=f"-c statement_timeout={patience_ms} -c idle_in_transaction_session_timeout=30s",
+        options=" ".join(f"-c {name}={milliseconds}" for name, milliseconds in waits.items()),
         **limits,
     )
-    turns = ("SET LOCAL statement_timeout = 0", "SELECT pg_advisory_xact_lock(4500)")
+    turns = (
+        "SET LOCAL statement_timeout = 0",
+        "SET LOCAL lock_timeout = 0",
+        "SELECT pg_advisory_xact_lock(4500)",
+    )
     return Dialect(server, "strpos", 'COLLATE "C"', before_migrations=turns)
 
 

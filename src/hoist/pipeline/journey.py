@@ -36,7 +36,7 @@ class Journey:
             if name.startswith(PREFIX)
         }
         numbers = ("origin-partition", "origin-offset", "attempt", "due-ms")
-        if "origin-topic" not in found or not all(found.get(n, "0").isdigit() for n in numbers):
+        if "origin-topic" not in found or not all(_is_number(found.get(n, "0")) for n in numbers):
             return begin
         return cls(
             found["origin-topic"],
@@ -82,6 +82,11 @@ class Journey:
         """The record's own headers, with ours as they are now."""
         ours = [(name, text.encode()) for name, text in self.members().items()]
         return [*own_headers(record), *ours]
+
+
+def _is_number(text: str) -> bool:
+    """One that the log or a clock can have."""
+    return text.isascii() and text.isdecimal() and len(text) < 19
 
 
 OURS = Journey("", 0, 0, due_ms=1).members().keys()

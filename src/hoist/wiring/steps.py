@@ -196,5 +196,11 @@ class Steps(Adapters):
         if namespace := self.settings.metrics_namespace:
             self.metric_store.put(metrics(lag, namespace), self.clock())
 
+    @cached_property
+    def _deliveries(self) -> dict[str, Delivery]:
+        return {}
+
     def delivery(self, group: str) -> Delivery:
-        return Delivery(self.log, group, self.clock, self.is_up, self.settings.topic_prefix)
+        """The same for every batch of *group*."""
+        made = Delivery(self.log, group, self.clock, self.is_up, self.settings.topic_prefix)
+        return self._deliveries.setdefault(group, made)
