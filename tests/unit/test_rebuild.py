@@ -41,7 +41,7 @@ def world():
 
 def rebuild(world, target=None, reader=None):
     target = target or MemoryMetadata()
-    fold = FoldMetadata(target, lambda: world.tiers)
+    fold = FoldMetadata(target, lambda: world.tiers, has_reservations=False)
     return Rebuild(reader or Reader(world), fold, target, target, world.store), target
 
 

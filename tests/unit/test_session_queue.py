@@ -46,3 +46,32 @@ def test_no_write_is_larger_than_a_slow_peer_takes_in_time():
 def test_a_message_that_is_larger_by_itself_is_sent_all_the_same():
     large = "x" * (WRITE_BYTES_MAX + 1)
     assert writes([large, "y"]) == [[large], ["y"]]
+
+
+def test_what_the_sockets_own_thread_says_goes_in_one_write_when_it_drains():
+    socket = SlowSocket()
+    socket.free.set()
+    session = Session(socket, Principal("ada", "basic", (), 0))
+    session.own_thread = threading.get_ident()
+    session.send_text("a")
+    session.send_text("b")
+    assert socket.writes == []
+    session.drain()
+    assert socket.writes == [["a", "b"]]
+    session.send_text("c")
+    session.flush(PATIENCE_SECONDS)
+    assert socket.writes[1:] == [["c"]], "before a close"
+
+
+def test_an_event_behind_what_the_own_thread_queued_takes_it_along():
+    """Its thread may be at a frame for long: nobody waits for that."""
+    socket = SlowSocket()
+    socket.free.set()
+    session = Session(socket, Principal("ada", "basic", (), 0))
+    session.own_thread = threading.get_ident()
+    session.send_text("mine")
+    sender = threading.Thread(target=session.send_text, args=("an event",))
+    sender.start()
+    sender.join()
+    session.flush(PATIENCE_SECONDS)
+    assert socket.writes == [["mine", "an event"]]

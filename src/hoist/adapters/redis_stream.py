@@ -182,7 +182,8 @@ class EventFeed:
         deliver: Callable[[dict[str, Any]], None],
     ) -> None:
         n = _number(stream_id)
-        if 0 < n <= self._heard.get(channel, 0):
+        heard = self._heard.get(channel, 0)
+        if 0 < n <= heard and not (n == heard and _is_shared(n)):
             return  # read from the stream already
         if n and channel in self._since:
             self._heard[channel] = n
@@ -217,6 +218,11 @@ def _stream(user_id: str) -> str:
 
 def _after(n: int) -> str:
     return f"({n // SEQUENCES}-{n % SEQUENCES}"
+
+
+def _is_shared(n: int) -> bool:
+    """Whether several events may have this number: so many came within a millisecond."""
+    return n % SEQUENCES == SEQUENCES - 1
 
 
 def _number(stream_id: bytes) -> int:

@@ -19,12 +19,7 @@ def decode(raw: bytes | str) -> Any:
     """
     try:
         text = raw if isinstance(raw, str) else raw.decode("utf-8")
-        data = json.loads(
-            text,
-            object_pairs_hook=_unique,
-            parse_constant=_no_constant,
-            parse_float=_finite,
-        )
+        data = _DECODER.decode(text)
         if "\\u" in text:
             json.dumps(data, ensure_ascii=False).encode()  # a lone surrogate cannot be encoded
     except Malformed:
@@ -67,3 +62,8 @@ def _deeper_than(data: Any, depth: int) -> bool:
         return True
     inner = data.values() if isinstance(data, dict) else data
     return any(_deeper_than(item, depth - 1) for item in inner)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
+)

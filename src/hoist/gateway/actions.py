@@ -149,8 +149,9 @@ class Actions:
     def _resume(self, frame: ResumeFrame, trace_id: str) -> None:
         n, user_id = frame.since, self._session.principal.user_id
         while kept := self._services.events.since(user_id, n):
-            for body in kept:
-                self._session.send(body)
+            if not all(self._session.send(body) for body in kept) or kept[-1]["n"] <= n:
+                break  # nobody reads, or more than a number can tell apart
+            self._session.drain()
             n = kept[-1]["n"]
         self._tell("resume.done", trace_id, frame.message_id, n=n)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from typing import Any
 
@@ -63,6 +64,7 @@ class SocketLife:
 
     def _converse(self, session: Session) -> None:
         actions = Actions(self._services, session, self._guard, self._joins)
+        session.own_thread = threading.get_ident()
         while True:
             left_seconds = self._left_seconds(session)
             if left_seconds is None:
@@ -72,6 +74,7 @@ class SocketLife:
                 continue
             session.last_active_at = time.time()
             _answer(actions, session, text)
+            session.drain()
 
     def _left_seconds(self, session: Session) -> float | None:
         """How long the socket may wait for a frame; None once it has been told to end.
@@ -110,6 +113,7 @@ def _answer(actions: Actions, session: Session, text: str) -> None:
         actions.run(data, trace_id)
     except HoistError as error:
         session.send(error_frame(error, message_id, trace_id))
+        session.drain()
         if not isinstance(error, SlowDown):
             time.sleep(REFUSAL_SECONDS)  # whatever is wrong: sent as a flood, it costs work too
     except ConnectionClosed:

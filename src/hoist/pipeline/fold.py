@@ -14,7 +14,7 @@ from hoist.domain import lifecycle
 from hoist.domain.account import Account, account_row_id, accounts_among
 from hoist.domain.errors import Unavailable
 from hoist.domain.metadata import MetadataEvent
-from hoist.domain.model import FileRecord, Status
+from hoist.domain.model import KEPT, FileRecord, Status
 from hoist.domain.policy import Policy
 from hoist.domain.ports import Key, MetadataStore, Row
 from hoist.pipeline.delivery import Item
@@ -42,6 +42,7 @@ class Folded:
 class FoldMetadata:
     store: MetadataStore
     policy: Callable[[], Policy]
+    has_reservations: bool = True
 
     def __call__(self, by_key: ByKey) -> Folded:
         """Fold each row's events into it, and into its user's account, until no write loses.
@@ -110,14 +111,18 @@ class FoldMetadata:
         for item in items:
             after = effect(row, key, item)
             row = with_steps(after, item, telemetry.worker()) if after != row else row
-        if isinstance(before, FileRecord) and isinstance(row, FileRecord):
-            return self._fitting(before, row, account)
-        return row
+        return self._fitting(before, row, account) if isinstance(row, FileRecord) else row
 
-    def _fitting(self, before: FileRecord, row: FileRecord, account: Account) -> FileRecord:
-        """*row*, rejected when it came after its end and there is no room for it any more."""
-        came_late = before.status in (Status.EXPIRED, Status.MISSING)
-        if came_late and row.status is Status.STORED and row.stored:
+    def _fitting(self, before: Row | None, row: FileRecord, account: Account) -> FileRecord:
+        """*row*, rejected when it becomes a file after its end, and there is no room any more.
+
+        Room was kept for it as long as its reservation lasts; a store that is rebuilt has none.
+        """
+        was = before.status if isinstance(before, FileRecord) else None
+        if row.status is not Status.STORED or was in KEPT or row.stored is None:
+            return row
+        came_late = was in (Status.EXPIRED, Status.MISSING)
+        if came_late or (self.has_reservations and row.file_id not in account.reservations):
             quota = self.policy().tier(row.tier).storage_quota
             others = account.release(row.file_id)  # its own new grant is this very room
             if others.in_use_bytes + row.stored.size > quota:

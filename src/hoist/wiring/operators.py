@@ -72,7 +72,7 @@ class Services(Steps):
         target = self.new_store_at(url)
         return Rebuild(
             reader=self.open_log(),
-            fold=FoldMetadata(target, self.policy),
+            fold=FoldMetadata(target, self.policy, has_reservations=False),
             target=target,
             target_scan=target,
             live_scan=self.store,
