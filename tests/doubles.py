@@ -220,7 +220,7 @@ class MemoryLog:
     def since(self, topic: str, offset: int) -> Iterator[Sequence[Received]]:
         """As ``TopicReader`` has it; every topic is there."""
         records = [
-            Received(topic, 0, number, each.key.encode(), each.value, tuple(each.headers))
+            Received(topic, 0, number, each.key_bytes, each.value, tuple(each.headers))
             for number, each in enumerate(self.of(topic))
         ]
         if records[offset:]:

@@ -27,7 +27,7 @@ class KeptLog:
         topic = self.kept.setdefault(message.topic, [])
         headers = tuple((name, bytes(value)) for name, value in message.headers)
         received = Received(
-            message.topic, 0, len(topic), message.key.encode(), message.value, headers
+            message.topic, 0, len(topic), message.key_bytes, message.value, headers
         )
         topic.append(received)
         self.sizes.append(_size(received))

@@ -116,6 +116,7 @@ adapters.s3_parts          uploads in parts, and what the bucket holds
 adapters.s3_archives       archives, written while files are read
 adapters.dynamodb          records and accounts
 adapters.dynamodb_items    how rows look in the table
+adapters.dynamodb_batches  how much of it is asked at once
 adapters.dynamodb_races    who lost, and who may try again
 adapters.sql               the same in SQL: PostgreSQL, SQLite
 adapters.sql_tables        how rows look in SQL

@@ -55,7 +55,7 @@ def test_bytes_and_unknown_headers_survive_the_whole_ladder_and_a_replay(desk):
         desk.clock.advance(seconds=600)
     assert desk.results(f"{GROUP}:0") == ["replayed"]
     again = desk.log.of(TOPIC)[-1]
-    assert (again.value, again.key) == (value, asked.key)
+    assert (again.value, again.key_bytes) == (value, asked.key_bytes)
     assert again.headers == [*asked.headers, ("hoist-replayed", b"1")]
 
 

@@ -1,5 +1,7 @@
 """Orders of events that go wrong easily: crashes, redeliveries, late and early things."""
 
+from dataclasses import replace
+
 import pytest
 
 from hoist.domain.account import Account
@@ -433,3 +435,27 @@ def test_an_announcement_that_is_told_late_never_hides_who_won():
     assert world.codes() == ["message_id_conflict"]
     world.applies()
     assert world.row(this_file).file.name == "first.txt"
+
+
+def test_a_request_replayed_after_its_room_was_given_away_makes_no_file():
+    """Its ``file.requested`` rested among the dead letters while its object was there."""
+    size = 12
+    world = World(storageQuota=2 * size - 1)
+    late = world.ask("m-1", size=size)
+    new_grants(world)
+    [request] = world.records("hoist.metadata")
+    world.arrives(late, size)
+    world.apply_records(world.records("hoist.metadata")[1:])
+    assert world.row(late).status is Status.ARRIVED
+    books = world.books()
+    world.store.write([(replace(books.release(late), version=books.version + 1),)])
+    another = world.ask("m-2", size=size)
+    new_grants(world)
+    world.apply_records(world.records("hoist.metadata")[2:])
+    world.arrives(another, size)
+    world.apply_records(world.records("hoist.metadata")[3:])
+    assert world.row(another).status is Status.STORED
+    world.apply_records([request])
+    assert world.row(late).status is Status.REJECTED
+    assert "does not fit" in world.row(late).reason
+    assert world.books().in_use_bytes == size

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from hoist.domain.decisions import CLAIM_MS
-from hoist.domain.errors import Unavailable
+from hoist.domain.errors import Malformed, Unavailable
 from hoist.domain.messages import envelope_from_json
-from hoist.domain.ports import Message
+from hoist.domain.ports import Message, Received
 from hoist.pipeline.delivery import Delivery
 from hoist.pipeline.letters import Wanted
 from hoist.pipeline.replay import ReplayOrder
@@ -37,7 +37,7 @@ def test_a_replay_sends_the_original_bytes_key_and_headers_to_the_origin(desk):
     [original] = desk.log.of(TOPIC)
     [outcome] = desk.replays(letter_id)
     again = desk.log.of(TOPIC)[1]
-    assert (again.value, again.key) == (original.value, original.key)
+    assert (again.value, again.key_bytes) == (original.value, original.key_bytes)
     assert again.headers == [*original.headers, ("hoist-replayed", b"1")]
     assert outcome.result == "replayed"
     assert (outcome.to.topic, outcome.to.offset) == (TOPIC, 1)
@@ -102,6 +102,64 @@ def test_what_its_group_cannot_read_is_refused_unless_forced(desk):
     assert outcome.result == "refused"
     assert "upgrade first: version" in outcome.reason
     assert desk.results(letter_id, is_forced=True) == ["replayed"]
+
+
+def test_a_letter_that_is_too_large_to_replay_stops_nobody_else(desk):
+    letters = [desk.asks_in_vain(f"m-{number}") for number in range(3)]
+    append = desk.log.append
+
+    def limited(messages):
+        if any(b'"m-1"' in message.value for message in messages):
+            raise Malformed("a message of 1040000 bytes is too large for the log")
+        return append(messages)
+
+    desk.log.append = limited
+    outcomes = desk.replays(*letters, is_forced=True)
+    assert [outcome.result for outcome in outcomes] == ["replayed", "refused", "replayed"]
+    assert "too large" in outcomes[1].reason
+    desk.log.append = append
+    assert desk.letters.get(letters[1]).state(desk.clock()) == "open"
+
+
+@pytest.mark.parametrize("key", [None, b"", b"\xff\xfe"])
+@pytest.mark.parametrize("value", [None, b"", b"\xff"])
+def test_a_strangers_bytes_come_back_as_they_were(desk, key, value):
+    origin = Received(TOPIC, 0, 7, key, value, ())
+    delivery = Delivery(desk.log, GROUP, desk.clock, lambda: True)
+    assert delivery.run([origin], envelope_from_json, desk.grant) == []
+    [letter] = desk.records(DEAD)
+    assert (letter.key, letter.value) == (key, value)
+    assert desk.results(f"{GROUP}:0", is_forced=True) == ["replayed"]
+    assert (desk.log.of(TOPIC)[-1].key_bytes, desk.log.of(TOPIC)[-1].value) == (key, value)
+
+
+def test_a_letter_that_is_too_large_to_replay_stops_nobody_else(desk):
+    letters = [desk.asks_in_vain(f"m-{number}") for number in range(3)]
+    append = desk.log.append
+
+    def limited(messages):
+        if any(b'"m-1"' in message.value for message in messages):
+            raise Malformed("a message of 1040000 bytes is too large for the log")
+        return append(messages)
+
+    desk.log.append = limited
+    outcomes = desk.replays(*letters, is_forced=True)
+    assert [outcome.result for outcome in outcomes] == ["replayed", "refused", "replayed"]
+    assert "too large" in outcomes[1].reason
+    desk.log.append = append
+    assert desk.letters.get(letters[1]).state(desk.clock()) == "open"
+
+
+@pytest.mark.parametrize("key", [None, b"", b"\xff\xfe"])
+@pytest.mark.parametrize("value", [None, b"", b"\xff"])
+def test_a_strangers_bytes_come_back_as_they_were(desk, key, value):
+    origin = Received(TOPIC, 0, 7, key, value, ())
+    delivery = Delivery(desk.log, GROUP, desk.clock, lambda: True)
+    assert delivery.run([origin], envelope_from_json, desk.grant) == []
+    [letter] = desk.records(DEAD)
+    assert (letter.key, letter.value) == (key, value)
+    assert desk.results(f"{GROUP}:0", is_forced=True) == ["replayed"]
+    assert (desk.log.of(TOPIC)[-1].key_bytes, desk.log.of(TOPIC)[-1].value) == (key, value)
 
 
 def test_a_letter_that_fails_again_counts_its_replays_until_the_guard_stops_it(desk):

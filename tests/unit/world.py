@@ -260,7 +260,7 @@ class World:
     def records(self, topic):
         """Everything the topic ever held: each call is a redelivery of what came before."""
         return [
-            Received(topic, 0, offset, m.key.encode(), m.value, tuple(m.headers))
+            Received(topic, 0, offset, m.key_bytes, m.value, tuple(m.headers))
             for offset, m in enumerate(self.log.of(topic))
         ]
 

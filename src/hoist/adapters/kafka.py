@@ -59,7 +59,7 @@ class KafkaLog:
         try:
             with ExitStack() as turns:
                 for topic in topics:
-                    turns.enter_context(self._circuit(topic).turn(messages[0].key))
+                    turns.enter_context(self._circuit(topic).turn(str(messages[0].key)))
                 return self._append(messages)
         except KafkaError as error:
             raise Busy(AWAY) from error
@@ -94,7 +94,7 @@ class KafkaLog:
                 futures = [
                     producer.send(
                         message.topic,
-                        key=message.key.encode(),
+                        key=message.key_bytes,
                         value=message.value,
                         headers=list(message.headers),
                     )
@@ -164,7 +164,7 @@ def _give_up(broken: Any) -> None:
 
 
 def _check_size(message: Message) -> None:
-    size = len(message.key.encode()) + len(message.value)
+    size = len(message.key_bytes or b"") + len(message.value or b"")
     size += sum(len(name) + len(value) + 16 for name, value in message.headers)
     if size > (MOVED_BYTES_MAX if message.is_moved else MESSAGE_BYTES_MAX):
         raise Malformed(f"a message of {size} bytes is too large for the log")

@@ -34,7 +34,7 @@ class LetterFilter(Wire):
     user: str = Field(default="", description="Whose")
     from_: Time | None = Field(default=None, alias="from", description="Set aside since")
     to: Time | None = Field(default=None, description="Set aside before")
-    state: Literal["open", "replayed", "dropped", "all"] = "open"
+    state: Literal["open", "replaying", "replayed", "dropped", "all"] = "open"
 
     def wanted(self) -> Wanted:
         return Wanted(

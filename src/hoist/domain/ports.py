@@ -181,14 +181,19 @@ class Inventory(Protocol):
 class Message:
     """One record of the log. Messages of one key keep their order.
 
-    One that was in the log before, and failed, is moved; it may be larger for that.
+    One that was in the log before, and failed, is moved: it may be larger for that, and a stranger's
+    may have a key of any bytes, or none, and no value.
     """
 
     topic: str
-    key: str
-    value: bytes
+    key: str | bytes | None
+    value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
     is_moved: bool = False
+
+    @property
+    def key_bytes(self) -> bytes | None:
+        return self.key.encode() if isinstance(self.key, str) else self.key
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,9 +169,8 @@ class Delivery:
             is_bug = not isinstance(error, Malformed | Unavailable)
             told = {"to": topic, **journey.members()}
             logger.error("dead letter", extra=told, exc_info=error if is_bug else None)
-        key = (record.key or b"").decode("utf-8", "replace")
         headers = journey.headers(record)
-        return Message(self.topic_prefix + topic, key, record.value or b"", headers, is_moved=True)
+        return Message(self.topic_prefix + topic, record.key, record.value, headers, is_moved=True)
 
 
 class Again:

@@ -18,7 +18,7 @@ from itertools import islice
 from typing import Literal
 
 from hoist.domain.decisions import Decision, Place
-from hoist.domain.errors import Unavailable
+from hoist.domain.errors import Malformed, Unavailable
 from hoist.domain.ports import Clock, Message, MessageLog
 from hoist.pipeline.decision_book import DecisionBook
 from hoist.pipeline.journey import REPLAYED, own_headers
@@ -118,10 +118,15 @@ class Replay:
             for letter, is_ours in decided:
                 if not is_ours:
                     yield Outcome(letter, "decided", "somebody else was first")
-            step = 1 if order.per_second else BATCH_MAX
+            step = 1 if order.per_second or order.is_forced else BATCH_MAX
             while ours:
                 part, ours = ours[:step], ours[step:]
-                yield from self._append(part, order, book)
+                try:
+                    yield from self._append(part, order, book)
+                except Malformed as error:  # one alone: only who forces sends what cannot be read
+                    book.write([self._decision(one, "released", order.by, 1) for one in part])
+                    for letter in part:
+                        yield Outcome(letter, "refused", str(error))
                 if order.per_second:
                     self.sleep(len(part) / order.per_second)
         finally:
@@ -149,13 +154,15 @@ class Replay:
 
     def _message(self, letter: Letter) -> Message:
         """The letter's bytes, or the edited ones; every topic of ours is keyed by the user."""
-        key = (letter.record.key or b"").decode("utf-8", "replace")
+        key: str | bytes | None = letter.record.key
         if letter.standing.edited is not None:
             key = user_of(letter.payload) or key
         headers = [header for header in own_headers(letter.record) if header[0] != REPLAYED]
         headers.append((REPLAYED, str(letter.replays + 1).encode()))
         topic = self.topic_prefix + ORIGINS[letter.group]
-        return Message(topic, key, letter.payload, headers)
+        is_as_it_was = letter.standing.edited is None
+        payload = letter.record.value if is_as_it_was else letter.payload
+        return Message(topic, key, payload, headers)
 
     def _decision(
         self,
