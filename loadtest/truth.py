@@ -179,7 +179,7 @@ class Stalls:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._since: dict[tuple[str, str, int], tuple[int | None, float]] = {}
-        self.longest = 0.0
+        self.longest, self.looks = 0.0, 0
 
     def look(self) -> None:
         """Raises ``Unavailable``."""
@@ -191,6 +191,7 @@ class Stalls:
                 self._since[place] = (one.committed, now)
             else:
                 self.longest = max(self.longest, now - since)
+        self.looks += 1
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float) -> float | None:

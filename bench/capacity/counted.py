@@ -26,9 +26,7 @@ class KeptLog:
     def _append(self, message: Message) -> Position:
         topic = self.kept.setdefault(message.topic, [])
         headers = tuple((name, bytes(value)) for name, value in message.headers)
-        received = Received(
-            message.topic, 0, len(topic), message.key_bytes, message.value, headers
-        )
+        received = Received(message.topic, 0, len(topic), message.key_bytes, message.value, headers)
         topic.append(received)
         self.sizes.append(_size(received))
         return Position(message.topic, 0, received.offset)

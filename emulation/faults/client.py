@@ -29,6 +29,7 @@ class Faults:
         self._http = httpx.Client(base_url=url, timeout=ANSWER_SECONDS_MAX)
         self._directory = directory
         self._numbers = itertools.count(1)
+        self.made: set[tuple[str, str]] = set()  # targets and the types of their toxics, ever
 
     @contextmanager
     def on(self, target: str, **wrong: Any) -> Iterator[None]:
@@ -86,6 +87,7 @@ class Faults:
                 toxic |= {"toxicity": toxicity, "attributes": attributes, "seed": seed}
                 self._ask("POST", f"/proxies/{target}/toxics", toxic)
                 names.append(str(toxic["name"]))
+                self.made.add((target, kind))
         return names
 
     def remove(self, target: str, name: str) -> None:

@@ -105,12 +105,14 @@ class Case:
         with _every(0.2, watch.look):
             yield lambda: watch.longest
         eyes.close()
+        if not watch.looks:
+            self.complain("lab", "partitions", "nobody could look at them")
 
-    def settle(self) -> None:
+    def settle(self, quiet_seconds_max: float = QUIET_SECONDS_MAX) -> None:
         """After the heal: wait until everything runs, and no consumer is behind."""
         began = self.healed_at or time.monotonic()
         truth.wait_until(lambda: not self.lab.down(), READY_SECONDS_MAX)
-        quiet = truth.wait_until(lambda: self.lab.behind() == 0, QUIET_SECONDS_MAX)
+        quiet = truth.wait_until(lambda: self.lab.behind() == 0, quiet_seconds_max)
         self.quiet_seconds = None if quiet is None else round(time.monotonic() - began, 1)
 
     def judge(self) -> None:

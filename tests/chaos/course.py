@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +51,8 @@ def run(lab: Lab, entries: Sequence[Entry], tell: Tell) -> list[Case]:
         began = time.monotonic()
         case = Case(lab, entry.name, lab.users())
         try:
-            entry.run(case)
+            with _biting(case):
+                entry.run(case)
         except Exception as error:
             # The others, and the report, must not be lost with it.
             tell(traceback.format_exc())
@@ -69,6 +71,25 @@ def run(lab: Lab, entries: Sequence[Entry], tell: Tell) -> list[Case]:
         case.judge()
     _look_around(lab, cases)
     return cases
+
+
+@contextmanager
+def _biting(case: Case) -> Iterator[None]:
+    """Tells how often each kind of toxic did something: one that never does proves nothing."""
+    faults = case.lab.faults
+    faults.made.clear()
+    before = faults.counts()
+    yield
+    after = faults.counts()
+    bites = {
+        f"{target} {kind}": after[target]["faults"].get(kind, 0)
+        - before[target]["faults"].get(kind, 0)
+        for target, kind in sorted(faults.made)
+    }
+    if bites:
+        case.facts["bites"] = " ".join(f"{name} {count}" for name, count in bites.items())
+    if bites and not any(bites.values()):
+        case.complain("lab", "faults", "no toxic touched anything")
 
 
 def _told(case: Case) -> str:

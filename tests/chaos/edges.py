@@ -56,6 +56,8 @@ def orphans(case: Case) -> None:
     with lab.no_bucket_events(), case.load(30, sends=0.5, parts=0.03):
         time.sleep(lab.size(4, 30))
     stored = truth.wait_until(lambda: _vanish(case) >= lab.size(3, 30), 90)
+    if second.poll() is not None:
+        case.complain("lab", "the second janitor", f"ended by itself: {second.returncode}")
     second.terminate()
     second.wait(30)
     if stored is None:

@@ -5,7 +5,6 @@ What is planted stays there, so this comes last.
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,7 +17,7 @@ from loadtest import truth
 from loadtest.checks import Truth, Violation, violations
 from tests.chaos.case import Case
 
-LOOK_SECONDS_MAX = 30.0
+LOOK_SECONDS_MAX, SETTLE_SECONDS_MAX = 30.0, 2.0
 
 
 def overlooked(case: Case) -> Iterator[str]:
@@ -110,10 +109,8 @@ def _is_seen_to_be_behind(case: Case) -> bool:
     with case.lab.stopped("upload-basic"):
         url = f"{case.lab.urls[0]}/files/upload"
         httpx.post(url, json=body, headers=user.headers, timeout=30).raise_for_status()
-        deadline = time.monotonic() + LOOK_SECONDS_MAX
-        while time.monotonic() < deadline:
-            if case.lab.behind():
-                late = Truth(quiet_seconds=None)
-                return any(each.promise == "I8" for each in violations(case.ledger, late))
-            time.sleep(0.2)
-    return False
+        if truth.wait_until(lambda: bool(case.lab.behind()), LOOK_SECONDS_MAX) is None:
+            return False
+        case.settle(SETTLE_SECONDS_MAX)
+        late = Truth(quiet_seconds=case.quiet_seconds)
+    return any(each.promise == "I8" for each in violations(case.ledger, late))

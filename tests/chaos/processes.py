@@ -27,6 +27,7 @@ CRASHING = (
     "retries",
     "janitor",
 )
+CRASH_ROUNDS = 17  # over all points: more than 600 crashes (RELIABILITY section 5, R2)
 CRASH_SECONDS_MAX, BACK_SECONDS_MAX, DRAIN_SECONDS_MAX = 8.0, 40.0, 15.0
 
 
@@ -37,9 +38,12 @@ def kill(case: Case) -> None:
         case.random.shuffle(victims)
         kills = 0
         for victim in victims:
-            kills += case.lab.kill(victim)
+            killed = truth.wait_until(lambda name=victim: case.lab.kill(name), BACK_SECONDS_MAX)
+            kills += killed is not None
             time.sleep(1)
         case.facts["kills"] = kills
+        if kills < len(victims):
+            case.complain("lab", "kill", f"only {kills} of {len(victims)} were there to be killed")
 
 
 @scenario("crash", "R2", "a process ends between two effects, at every point where it can")
@@ -48,7 +52,7 @@ def crash(case: Case) -> None:
     points = case.shuffled(REACHED)[: case.lab.size(8, len(REACHED))]
     fired = dict.fromkeys(points, 0)
     with case.load(40, parts=0.05, cancels=0.1), case.lab.faults.on("store", errors=0.05):
-        for _ in range(case.lab.size(1, 50)):
+        for _ in range(case.lab.size(1, CRASH_ROUNDS)):
             for name in points:
                 fired[name] += _crash(case, name)
     case.facts["crashes"] = sum(fired.values())
@@ -96,6 +100,8 @@ def churn(case: Case) -> None:
             ]
             time.sleep(5)
             for guest in guests:
+                if guest.poll() is not None:
+                    case.complain("lab", f"pid {guest.pid}", f"ended by itself: {guest.returncode}")
                 guest.send_signal(signal.SIGTERM)
             for guest in guests:
                 try:

@@ -181,8 +181,8 @@ class Inventory(Protocol):
 class Message:
     """One record of the log. Messages of one key keep their order.
 
-    One that was in the log before, and failed, is moved: it may be larger for that, and a stranger's
-    may have a key of any bytes, or none, and no value.
+    One that was in the log before, and failed, is moved: it may be larger for that, and may have a
+    key of any bytes, or none, and no value.
     """
 
     topic: str
