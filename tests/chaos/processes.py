@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 
 from emulation.faults.points import POINTS
@@ -38,8 +39,8 @@ def kill(case: Case) -> None:
         case.random.shuffle(victims)
         kills = 0
         for victim in victims:
-            killed = truth.wait_until(lambda name=victim: case.lab.kill(name), BACK_SECONDS_MAX)
-            kills += killed is not None
+            is_killed = partial(case.lab.kill, victim)  # it may be on its way back just now
+            kills += truth.wait_until(is_killed, BACK_SECONDS_MAX) is not None
             time.sleep(1)
         case.facts["kills"] = kills
         if kills < len(victims):

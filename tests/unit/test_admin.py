@@ -147,6 +147,8 @@ def test_a_long_replay_goes_on_where_the_answer_before_ended(desk, root):
         {"ids": []},
         {"filter": {"state": "lost"}},
         {"filter": {}, "perSecond": 0},
+        {"filter": {}, "perSecond": "inf"},
+        {"filter": {}, "perSecond": "nan"},
         {"filter": {}, "perSecond": 0.5, "limit": 100},
         {"filter": {}, "force": "yes"},
     ],

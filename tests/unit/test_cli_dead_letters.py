@@ -4,8 +4,9 @@ import pytest
 from click.testing import CliRunner
 
 from hoist.cli import main
+from hoist.cli.dead_letter_replay import told
 from hoist.cli.dead_letters import from_editor
-from hoist.domain.errors import Malformed
+from hoist.domain.errors import Malformed, NotFound
 from tests.unit.desk import GROUP, Desk
 
 ENVELOPE = (
@@ -23,6 +24,7 @@ ENVELOPE = (
         (["replay", "--from-offset", "7"], "exactly one --group"),
         (["replay", "--group", "nobody"], "Invalid value for '--group'"),
         (["replay", "--all", "--rate", "0"], "Invalid value for '--rate'"),
+        (["replay", "--all", "--rate", "nan"], "Invalid value for '--rate'"),
         (["list", "--from", "soon"], "is no time"),
         (["list", "--state", "lost"], "Invalid value for '--state'"),
         (["drop", "upload-basic:1"], "Missing option '--reason'"),
@@ -70,3 +72,11 @@ def test_what_cannot_be_read_is_refused_when_nobody_can_be_asked(letter, editor,
     editor(script)
     with pytest.raises(Malformed):
         from_editor(letter)
+
+
+def test_what_was_done_before_something_went_wrong_is_told_as_json_too(capsys):
+    desk = Desk()
+    [outcome] = desk.replays(desk.asks_in_vain(), is_forced=True)
+    with pytest.raises(NotFound), told([outcome], as_json=True):
+        raise NotFound("there is no letter upload-basic:9")
+    assert '"replayed"' in capsys.readouterr().out

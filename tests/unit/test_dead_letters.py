@@ -4,13 +4,14 @@ import json
 
 import pytest
 
-from hoist.domain.decisions import PAYLOAD_BYTES_MAX, LetterDecided
+from hoist.domain.decisions import PAYLOAD_BYTES_MAX, Decision, LetterDecided
 from hoist.domain.errors import InvalidRequest, Malformed, NotFound, Unavailable
 from hoist.domain.messages import METADATA_GROUP
+from hoist.domain.ports import Message
 from hoist.pipeline.delivery import Delivery
 from hoist.pipeline.letter_views import whole_letter_view
 from hoist.pipeline.letters import Wanted
-from tests.unit.desk import GROUP, TOPIC, Desk
+from tests.unit.desk import DEAD, GROUP, TOPIC, Desk
 from tests.unit.world import GRACE, TRACE
 
 POISON = [
@@ -233,3 +234,35 @@ def test_a_log_that_is_down_is_said_and_nothing_is_decided(desk):
     desk.log.append = append
     assert desk.heard("upload.rejected") == []
     assert ids(desk) == [letter_id]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("hoist-replayed", b"9" * 5000),
+        ("hoist-replayed", "²".encode()),
+        ("hoist-last-failure", b"0001-01-01T00:00:00"),
+        ("hoist-last-failure", b"9999-12-31T23:59:59-23:00"),
+        ("hoist-attempt", "²".encode()),
+        ("hoist-origin-offset", b"9" * 5000),
+    ],
+)
+def test_one_letter_with_odd_headers_hides_no_other(desk, name, value):
+    """Anybody inside can put a record among the dead letters."""
+    first = desk.asks_in_vain()
+    headers = [("hoist-origin-topic", b"x"), (name, value)]
+    desk.log.append([Message(DEAD, "ada", b"junk", headers)])
+    last = desk.asks_in_vain("m-2")
+    assert ids(desk) == [first, f"{GROUP}:1", last]
+    view = whole_letter_view(desk.letters.get(f"{GROUP}:1"), desk.clock())
+    assert (view["state"], view["replays"]) == ("open", 0)
+
+
+def test_a_claim_of_the_future_locks_nobody_out(desk):
+    letter_id = desk.asks_in_vain()
+    claim = Decision(
+        letter=letter_id, number=1, action="claimed", by="ahead", at=desk.clock() + 3_600_000
+    )
+    desk.letters.book().write([claim])
+    assert desk.letters.get(letter_id).state(desk.clock()) == "open"
+    desk.letters.drop(letter_id, "noise", "root")

@@ -8,6 +8,7 @@ import pytest
 from kafka import TopicPartition
 
 from hoist import telemetry
+from hoist.lambdas import bucket
 from hoist.lambdas.bucket import arrived_objects
 from hoist.lambdas.topics import received
 from hoist.workers import kafka_source, sqs_source
@@ -76,3 +77,28 @@ def test_our_sqs_poller_sends_what_lambda_would():
     assert record["body"] == "{}"
     assert record["awsRegion"] == "eu-west-1"
     assert record["eventSource"] == "aws:sqs"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "junk",
+        "[" * 100_000,
+        "null",
+        '{"Records":[{"eventName":"ObjectCreated:Put","eventTime":"2026-01-01T00:00:00Z",'
+        '"s3":{"object":{"key":"files/x","size":1e999,"eTag":"x"}}}]}',
+        '{"Records":[{"eventName":"ObjectCreated:Put","eventTime":"2026-13-01T00:00:00Z",'
+        '"s3":{"object":{"key":"files/x","size":1,"eTag":"x"}}}]}',
+        '{"Records":[{}]}',
+    ],
+    ids=range(6),
+)
+def test_a_message_that_is_no_notification_takes_no_other_with_it(monkeypatch, body):
+    good = (EVENTS / "s3_put_2_1.json").read_text()
+    done = []
+    services = SimpleNamespace(complete_uploads=lambda items: done.extend(items) or [])
+    monkeypatch.setattr(bucket.wiring, "services", lambda: services)
+    messages = [{"messageId": "bad", "body": body}, {"messageId": "good", "body": good}]
+    told = bucket.bucket_events({"Records": messages}, None)
+    assert told == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
+    assert len(done) == 1

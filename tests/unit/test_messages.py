@@ -1,5 +1,7 @@
 """Strict JSON, and errors that name the member that is wrong."""
 
+import json
+
 import pytest
 
 from hoist.domain import frames, messages, metadata, strict_json
@@ -123,3 +125,22 @@ def test_an_envelope_survives_the_log():
 
 def test_times_are_rfc_3339_in_utc():
     assert messages.iso(0) == "1970-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("at", [1_795_732_593_316_000, -(10**15), 10**30])
+def test_a_time_that_no_calendar_has_is_malformed_and_breaks_no_list(at):
+    """Microseconds, most likely: kept, it could never be shown."""
+    envelope = enveloped().model_dump(by_alias=True, mode="json") | {"requestedAt": at}
+    with pytest.raises(Malformed, match="requestedAt: must be below"):
+        messages.envelope_from_json(json.dumps(envelope).encode())
+    event = {"version": 1, "userId": "u", "fileId": "f", "type": "file.deleted", "changeId": "c"}
+    event |= {"at": 1, "purgeAfter": at}
+    with pytest.raises(Malformed, match="purgeAfter"):
+        metadata.metadata_event_from_json(json.dumps(event).encode())
+
+
+def test_a_size_that_json_cannot_tell_apart_is_malformed():
+    event = {"version": 1, "userId": "u", "fileId": "f", "type": "file.stored", "etag": "e"}
+    event |= {"storedAt": 1, "size": 2**53}
+    with pytest.raises(Malformed, match="size"):
+        metadata.metadata_event_from_json(json.dumps(event).encode())

@@ -62,7 +62,9 @@ class ReplayRequest(Wire):
     after: str = Field(default="", description="With `filter`: `next` of the answer before")
     limit: int = Field(default=100, ge=1, le=LETTERS_MAX)
     dry_run: bool = False
-    per_second: float | None = Field(default=None, gt=0, strict=False)
+    per_second: float | None = Field(
+        default=None, gt=0, le=10_000, allow_inf_nan=False, strict=False
+    )
     replays_max: int = Field(default=REPLAYS_MAX, ge=0)
     force: bool = False
     again: bool = False

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Generator
-from contextlib import closing
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 import click
@@ -19,13 +20,25 @@ from hoist.pipeline.letters import STATES, Letter, Wanted
 from hoist.pipeline.replay import REPLAYS_MAX, Outcome, ReplayOrder
 
 
+def _rate(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter("give a number from 0.1 to 10000")
+    return value
+
+
 @click.command()
 @click.argument("letter_ids", metavar="[ID]...", nargs=-1)
 @filters
 @click.option("--all", "is_all", is_flag=True, help="Every open letter.")
 @click.option("--from-offset", type=click.IntRange(0), metavar="N", help="With one --group.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
-@click.option("--rate", type=click.FloatRange(0.1, 10_000), metavar="N", help="At most N a second.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0.1, 10_000),
+    callback=_rate,
+    metavar="N",
+    help="At most N a second.",
+)
 @click.option(
     "--max-replays",
     type=click.IntRange(0),
@@ -63,9 +76,9 @@ def replay(
     states = STATES["open"] | (STATES["replayed"] if again else frozenset())
     which = wanted(**chosen, states=states, from_offset=from_offset or 0)
     order = ReplayOrder(me(), dry_run, rate, max_replays, force, again)
-    with at_the_desk() as services:
+    outcomes: list[Outcome] = []
+    with told(outcomes, as_json=as_json), at_the_desk() as services:
         book = services.dead_letters.book()
-        outcomes = []
         # Closed here also when we are interrupted: it gives back what it has claimed, and a
         # consumer that is only closed as Python ends waits for a thread that is gone.
         with (
@@ -76,9 +89,17 @@ def replay(
                 outcomes.append(outcome)
                 if not as_json:
                     click.echo(_line(outcome))
-    if as_json:
-        print_json({"outcomes": [outcome_view(outcome) for outcome in outcomes]})
     _sum_up(Counter(outcome.result for outcome in outcomes), dry_run)
+
+
+@contextmanager
+def told(outcomes: Sequence[Outcome], *, as_json: bool) -> Iterator[None]:
+    """As JSON, also what was done before something went wrong."""
+    try:
+        yield
+    finally:
+        if as_json:
+            print_json({"outcomes": [outcome_view(outcome) for outcome in outcomes]})
 
 
 def _letters(

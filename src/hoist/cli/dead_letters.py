@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -159,7 +160,8 @@ def _show(letter: Letter, view: dict[str, Any]) -> None:
         ("trace", view.get("traceId", "")),
     ]
     for one in view["decisions"]:
-        rest = " ".join(str(one[name]) for name in ("reason", "to") if name in one)
+        to = one.get("to", {})
+        rest = " ".join(str(part) for part in (one.get("reason", ""), *to.values()))
         facts.append((one["action"], f"{one['at']} by {one['by']} {rest}"))
     facts += [(header["name"], header["value"]) for header in view["headers"]]
     print_facts(facts)
@@ -184,6 +186,8 @@ def edit(letter_id: str, file: BinaryIO | None) -> None:
     with at_the_desk() as services:
         desk = services.dead_letters
         letter = desk.get(letter_id)
+        if file is None and not (sys.stdin.isatty() or os.environ.keys() & {"EDITOR", "VISUAL"}):
+            raise click.UsageError("there is no terminal for an editor; give the payload by --file")
         payload = file.read() if file else from_editor(letter)
         if payload == letter.payload:
             say("Nothing was changed.")

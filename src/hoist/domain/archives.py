@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 
 from hoist.domain.errors import NothingToArchive
 from hoist.domain.listing import Listing
-from hoist.domain.messages import Versioned, Wire, ours
+from hoist.domain.messages import AtMs, Versioned, Wire, ours
 from hoist.domain.model import FileRecord, Status
 
 PREFIX = "archives/"
@@ -34,7 +34,7 @@ class ArchiveRequested(Versioned):
     archive_id: str
     user_id: str
     listing: Listing
-    requested_at: int
+    requested_at: AtMs
 
 
 class ArchiveReport(Wire):

@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import Base64Bytes, Field
 
 from hoist.domain.errors import Rejected
-from hoist.domain.messages import Versioned, Wire, ours
+from hoist.domain.messages import AtMs, Versioned, Wire, ours
 
 DECISIONS_TOPIC = "hoist.dlq.decisions"
 CLAIM_MS = 60_000
@@ -65,7 +65,7 @@ class Decision(Versioned):
     number: int = Field(ge=1)
     action: Literal["claimed", "replayed", "released", "edited", "dropped"]
     by: str
-    at: int
+    at: AtMs
     reason: str | None = None
     to: Place | None = None
     payload: Base64Bytes | None = None
@@ -85,8 +85,11 @@ class Standing:
         return len(self.decisions) + 1
 
     def state(self, at_ms: int) -> State:
-        """A claim that nothing followed within a minute is worth nothing: its owner has died."""
-        is_claimed = self.claimed_ms is not None and at_ms < self.claimed_ms + CLAIM_MS
+        """A claim that nothing followed within a minute is worth nothing: its owner has died.
+
+        Nor is one of the future: its owner's clock is wrong.
+        """
+        is_claimed = self.claimed_ms is not None and abs(at_ms - self.claimed_ms) < CLAIM_MS
         return "replaying" if is_claimed else self.settled
 
     def after(self, decision: Decision) -> Standing:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from hoist.domain import strict_json
@@ -73,6 +73,24 @@ class Wire(BaseModel):
         return self.model_dump_json(by_alias=True, exclude_none=True).encode()
 
 
+def _below(limit: int) -> AfterValidator:
+    """No part of the shape: nobody ever wrote a larger one, and none can be shown."""
+
+    def check(number: int) -> int:
+        if abs(number) >= limit:
+            raise ValueError(f"must be below {limit}")
+        return number
+
+    return AfterValidator(check)
+
+
+AT_MS_END = 253_402_300_800_000  # the year 10000
+AtMs = Annotated[int, _below(AT_MS_END)]
+"""Unix time in milliseconds."""
+Size = Annotated[int, _below(2**53)]
+"""Bytes, as many as every reader of JSON can tell apart."""
+
+
 class Versioned(Wire):
     """A message of a topic. ``steps`` lead from each version to the next, up to this one."""
 
@@ -88,7 +106,7 @@ class DescribedFile(Wire):
     """A file as its owner announced it."""
 
     name: str
-    size: int
+    size: Size
     content_type: str = "application/octet-stream"
     visibility: Visibility = Visibility.PRIVATE
     checksum_sha256: str | None = None
@@ -116,7 +134,7 @@ class Envelope(Versioned):
     connection_id: str | None = None
     tier: str
     file: DescribedFile
-    requested_at: int
+    requested_at: AtMs
 
 
 def envelope_from_json(raw: bytes | None) -> Envelope:

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from hoist.domain.changes import Change
 from hoist.domain.errors import Malformed
-from hoist.domain.messages import DescribedFile, Versioned, Wire, ours
+from hoist.domain.messages import AtMs, DescribedFile, Size, Versioned, Wire, ours
 from hoist.domain.model import Multipart, Visibility
 from hoist.domain.sharing import downloads_row_id, share_row_id
 from hoist.domain.versions import NewerVersion
@@ -26,7 +26,7 @@ class Accepted(Wire):
     topic: str
     partition: int
     offset: int
-    at: int
+    at: AtMs
     worker: str
 
 
@@ -51,8 +51,8 @@ class FileRequested(_MetadataEvent):
     connection_id: str | None = None
     file: DescribedFile
     tier: str
-    requested_at: int
-    settle_after: int
+    requested_at: AtMs
+    settle_after: AtMs
     parts: Parts | None = None
     accepted: Accepted | None = None
 
@@ -64,16 +64,16 @@ class FileExtended(_MetadataEvent):
     """Fresh signatures were given: the upload may take longer."""
 
     type: Literal["file.extended"] = "file.extended"
-    settle_after: int
+    settle_after: AtMs
 
 
 class FileStored(_MetadataEvent):
     """Storage holds the object."""
 
     type: Literal["file.stored"] = "file.stored"
-    size: int
+    size: Size
     etag: str
-    stored_at: int
+    stored_at: AtMs
     checksum_sha256: str | None = None
 
 
@@ -81,7 +81,7 @@ class FileExpired(_MetadataEvent):
     """The URLs ran out, and at that time storage had nothing."""
 
     type: Literal["file.expired"] = "file.expired"
-    at: int
+    at: AtMs
 
 
 class FileCancelled(_MetadataEvent):
@@ -89,7 +89,7 @@ class FileCancelled(_MetadataEvent):
 
     type: Literal["file.cancelled"] = "file.cancelled"
     message_id: str
-    at: int
+    at: AtMs
 
 
 class FileMissing(_MetadataEvent):
@@ -103,7 +103,7 @@ class _OwnersChange(_MetadataEvent):
 
     change_id: str
     revision: int | None = None
-    at: int
+    at: AtMs
 
     @property
     def change(self) -> Change:
@@ -123,7 +123,7 @@ class FileDeleted(_OwnersChange):
     """Into the trash, until ``purge_after``."""
 
     type: Literal["file.deleted"] = "file.deleted"
-    purge_after: int
+    purge_after: AtMs
 
 
 class FileRestored(_OwnersChange):
@@ -143,7 +143,7 @@ class FileDownloaded(_MetadataEvent):
 
     type: Literal["file.downloaded"] = "file.downloaded"
     id: str
-    at: int
+    at: AtMs
     by: Literal["owner", "public", "share"]
     share_id: str | None = None
     share_downloads: int = 0
@@ -159,8 +159,8 @@ class ShareCreated(_MetadataEvent):
 
     type: Literal["share.created"] = "share.created"
     share_id: str
-    at: int
-    expires_at: int | None = None
+    at: AtMs
+    expires_at: AtMs | None = None
     password: str | None = None
     downloads_max: int | None = None
 
@@ -174,7 +174,7 @@ class ShareRevoked(_MetadataEvent):
 
     type: Literal["share.revoked"] = "share.revoked"
     share_id: str
-    at: int
+    at: AtMs
 
     @property
     def row_ids(self) -> tuple[str, ...]:

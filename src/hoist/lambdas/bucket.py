@@ -9,11 +9,20 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
-from hoist import wiring
+from hoist import telemetry, wiring
 from hoist.domain.errors import Unavailable
 from hoist.pipeline.completion import ArrivedObject
 
 logger = logging.getLogger(__name__)
+# What a message of any bytes makes of reading it.
+NO_NOTIFICATION = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 def bucket_events(event: Mapping[str, Any], context: object) -> dict[str, Any]:
@@ -25,10 +34,11 @@ def bucket_events(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     arrived: list[ArrivedObject] = []
     message_of: dict[ArrivedObject, str] = {}
     failed: set[str] = set()
+    telemetry.bind(None)
     for record in event["Records"]:
         try:
             found = list(arrived_objects(json.loads(record["body"])))
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except NO_NOTIFICATION:
             logger.exception("not an S3 notification", extra={"messageId": record["messageId"]})
             failed.add(record["messageId"])
             continue

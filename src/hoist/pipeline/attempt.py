@@ -33,27 +33,30 @@ class Attempt(Generic[T]):
     def run(self, items: Sequence[T]) -> None:
         if self.outage is not None:
             self.waiting += items
-            return
-        if not items:
-            return
-        began = time.monotonic()
+        elif items:
+            began = time.monotonic()
+            error = self._error(items)
+            self._judge(items, error, is_slow=time.monotonic() - began > SLOW_SECONDS)
+
+    def _error(self, items: Sequence[T]) -> Exception | None:
         try:
             self.step(items)
         except Exception as error:
-            if not self.is_up():
-                self.outage = error
-                self.waiting += items
-            elif len(items) == 1:
-                self.failures.append((items[0], error))
-            else:
-                self._apart(items, is_slow=time.monotonic() - began > SLOW_SECONDS)
-        else:
-            self.done += len(items)
+            return error
+        return None
 
-    def _apart(self, items: Sequence[T], *, is_slow: bool) -> None:
-        size = 1 if is_slow else (len(items) + 1) // 2
-        for first in range(0, len(items), size):
-            self.run(items[first : first + size])
+    def _judge(self, items: Sequence[T], error: Exception | None, *, is_slow: bool) -> None:
+        if error is None:
+            self.done += len(items)
+        elif not self.is_up():
+            self.outage = error
+            self.waiting += items
+        elif len(items) == 1:
+            self.failures.append((items[0], error))
+        else:
+            size = 1 if is_slow else (len(items) + 1) // 2
+            for first in range(0, len(items), size):
+                self.run(items[first : first + size])
 
     @property
     def is_all_alike(self) -> bool:

@@ -40,8 +40,9 @@ class DecisionBook:
                     why = "a newer release has decided about dead letters: use its desk"
                     raise Outdated(f"{why} ({error})") from error
                 except Malformed as error:
-                    told = {"offset": record.offset, "reason": str(error)}
-                    logger.warning("nobody can read this decision", extra=told)
+                    logger.warning(
+                        "nobody can read the decision at offset %d: %s", record.offset, error
+                    )
                     continue
                 before = self.of(decision.letter)
                 after = before.after(decision)

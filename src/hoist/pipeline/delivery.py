@@ -145,6 +145,7 @@ class Delivery:
         elif tried.done:
             self.doubt.end()
         if outage is not None:
+            telemetry.bind(None)
             logger.warning("batch waits", extra={"reason": str(outage), "records": len(waiting)})
             told(waiting, _unavailable(outage))
         for item in waiting:
@@ -157,6 +158,7 @@ class Delivery:
         The original bytes, with where they come from and why they are here.
         """
         journey = Journey.of(record)
+        telemetry.bind(telemetry.trace_of(record.headers))
         if isinstance(error, Unavailable) and journey.attempt <= len(RETRY_SECONDS):
             seconds = RETRY_SECONDS[journey.attempt - 1]
             topic = retry_topic(self.group, seconds)

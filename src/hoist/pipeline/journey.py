@@ -36,7 +36,7 @@ class Journey:
             if name.startswith(PREFIX)
         }
         numbers = ("origin-partition", "origin-offset", "attempt", "due-ms")
-        if "origin-topic" not in found or not all(_is_number(found.get(n, "0")) for n in numbers):
+        if "origin-topic" not in found or not all(is_number(found.get(n, "0")) for n in numbers):
             return begin
         return cls(
             found["origin-topic"],
@@ -84,7 +84,7 @@ class Journey:
         return [*own_headers(record), *ours]
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
     """One that the log or a clock can have."""
     return text.isascii() and text.isdecimal() and len(text) < 19
 

@@ -16,6 +16,7 @@ from hoist.domain.errors import Malformed
 from hoist.domain.messages import (
     ARCHIVES_GROUP,
     ARCHIVES_TOPIC,
+    AT_MS_END,
     GROUPS,
     METADATA_GROUP,
     METADATA_TOPIC,
@@ -24,7 +25,7 @@ from hoist.domain.messages import (
 )
 from hoist.domain.metadata import metadata_event_from_json
 from hoist.domain.ports import Received
-from hoist.pipeline.journey import REPLAYED, Journey
+from hoist.pipeline.journey import REPLAYED, Journey, is_number
 
 Parse = Callable[[bytes | None], Any]
 PARSERS: Mapping[str, Parse] = {
@@ -68,12 +69,13 @@ class Letter:
 
     @cached_property
     def at_ms(self) -> int:
-        """When it was set aside."""
+        """When it was set aside; at the end of all calendars, when no calendar has that."""
         try:
             at = datetime.fromisoformat(self.journey.last_failure)
-        except ValueError:
-            return self.record.timestamp_ms
-        return round(at.timestamp() * 1000)
+            at_ms = round(at.timestamp() * 1000)
+        except (ValueError, OverflowError):
+            at_ms = self.record.timestamp_ms
+        return min(max(at_ms, 0), AT_MS_END - 1)
 
     @property
     def error(self) -> str:
@@ -83,7 +85,7 @@ class Letter:
     def replays(self) -> int:
         """How often it was replayed before it became this letter."""
         text = dict(self.record.headers).get(REPLAYED, b"").decode("latin-1")
-        return int(text) if text.isascii() and text.isdigit() else 0
+        return int(text) if is_number(text) else 0
 
     @property
     def trace_id(self) -> str | None:

@@ -79,7 +79,7 @@ class Replay:
         size = BATCH_MAX
         if order.per_second:
             size = max(1, min(BATCH_MAX, int(order.per_second * BATCH_SECONDS_MAX)))
-        coming = iter(letters)
+        coming, turns = iter(letters), self._turns(order)
         while batch := list(islice(coming, size)):
             ready = []
             for letter in batch:
@@ -90,7 +90,7 @@ class Replay:
                 else:
                     ready.append(letter)
             if ready:
-                yield from self._replay(ready, order, book)
+                yield from self._replay(ready, order, book, turns)
 
     def _against(self, letter: Letter, order: ReplayOrder) -> Outcome | None:
         state = letter.state(self.clock())
@@ -109,7 +109,11 @@ class Replay:
         return None
 
     def _replay(
-        self, letters: Sequence[Letter], order: ReplayOrder, book: DecisionBook
+        self,
+        letters: Sequence[Letter],
+        order: ReplayOrder,
+        book: DecisionBook,
+        turns: Iterator[None],
     ) -> Iterator[Outcome]:
         claims = [self._decision(letter, "claimed", order.by, 0) for letter in letters]
         decided = list(zip(letters, book.decide(claims), strict=True))
@@ -118,29 +122,41 @@ class Replay:
             for letter, is_ours in decided:
                 if not is_ours:
                     yield Outcome(letter, "decided", "somebody else was first")
-            step = 1 if order.per_second or order.is_forced else BATCH_MAX
+            step = 1 if order.per_second else BATCH_MAX
             while ours:
+                next(turns)
                 part, ours = ours[:step], ours[step:]
-                try:
-                    yield from self._append(part, order, book)
-                except Malformed as error:  # one alone: only who forces sends what cannot be read
-                    book.write([self._decision(one, "released", order.by, 1) for one in part])
-                    for letter in part:
-                        yield Outcome(letter, "refused", str(error))
-                if order.per_second:
-                    self.sleep(len(part) / order.per_second)
+                yield from self._append(part, order, book)
         finally:
             if ours:  # interrupted: the next run need not wait until our claims are worth nothing
                 left = [self._decision(letter, "released", order.by, 1) for letter in ours]
                 with suppress(Unavailable):
                     book.write(left)
 
+    def _turns(self, order: ReplayOrder) -> Iterator[None]:
+        """One for each part that is sent; after the first they come at the order's rate."""
+        yield
+        while True:
+            if order.per_second:
+                self.sleep(1 / order.per_second)
+            yield
+
     def _append(
         self, letters: Sequence[Letter], order: ReplayOrder, book: DecisionBook
     ) -> Iterator[Outcome]:
+        try:
+            places = self.log.append([self._message(letter) for letter in letters])
+        except Malformed as error:  # one of them is too large; nothing was sent
+            if len(letters) > 1:
+                for letter in letters:
+                    yield from self._append([letter], order, book)
+                return
+            book.write([self._decision(letters[0], "released", order.by, 1)])
+            yield Outcome(letters[0], "refused", str(error))
+            return
         went = [
             Place(topic=place.topic, partition=place.partition, offset=place.offset)
-            for place in self.log.append([self._message(letter) for letter in letters])
+            for place in places
         ]
         decisions = [
             self._decision(letter, "replayed", order.by, 1, place)
