@@ -212,7 +212,7 @@ def test_what_is_in_the_trash_is_due_when_it_is_to_be_purged(store, record):
 def test_links_and_histories_are_rows_beside_their_files(store, record, user):
     row = record("m")
     share = Share(user, new_share_id(), row.file_id, 7, expires_at_ms=9, downloads_max=2)
-    history = Downloads(user, row.file_id).with_one(Download("d-1", 5, "share", "s", "t"), 3)
+    history = Downloads(user, row.file_id).with_one(Download("d-1", 5, "share", "s", "t"), (1, 3))
     assert store.write([(row, share), (history,)]) == [True, True]
     assert store.rows([(user, share.row_id), (user, history.row_id), key(row)]) == {
         (user, share.row_id): share,

@@ -1,9 +1,10 @@
 """TopicReader: from any place on, to the end as it was, at the reader's own pace."""
 
 import secrets
+from collections import Counter
 
 import pytest
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
 
 from hoist.adapters import kafka_reader
@@ -76,6 +77,27 @@ def test_whoever_stops_early_leaves_nothing_open(both, one_partition):
     next(coming)
     coming.close()
     assert len(read(reader, one_partition, 0)) == 3
+
+
+def test_of_several_partitions_the_older_record_comes_first(bootstrap):
+    """However many there are of each: a user's later events may be in a partition added later."""
+    name = f"contracts-{secrets.token_hex(4)}"
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    admin.create_topics([NewTopic(name, 3, 1)])
+    admin.close()
+    producer = KafkaProducer(bootstrap_servers=bootstrap)
+    counts = {2: 1_300, 0: 700, 1: 3}
+    at = 1_700_000_000_000
+    for partition, count in counts.items():
+        for _ in range(count):
+            at += 1
+            producer.send(name, b"x", partition=partition, timestamp_ms=at)
+    producer.close()
+    reader = kafka_reader.KafkaReader(bootstrap)
+    told = [record for batch in reader.read(name) for record in batch]
+    assert [record.timestamp_ms for record in told] == sorted(r.timestamp_ms for r in told)
+    assert Counter(record.partition for record in told) == counts
+    assert [record for batch in reader.read(name) for record in batch] == []
 
 
 def test_a_topic_that_is_not_there_and_brokers_that_do_not_answer_are_unavailable(

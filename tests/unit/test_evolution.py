@@ -110,4 +110,4 @@ def test_what_is_unknown_of_a_row_survives_every_event_that_is_folded_into_it(de
 
 def test_what_is_unknown_of_a_download_history_survives_one_more():
     history = Downloads("ada", "f", unknown={"later": 1})
-    assert history.with_one(Download("d", 1, "owner", None, "t"), 3).unknown == {"later": 1}
+    assert history.with_one(Download("d", 1, "owner", None, "t"), (0, 3)).unknown == {"later": 1}

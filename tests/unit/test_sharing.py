@@ -195,6 +195,17 @@ def test_a_download_that_was_written_down_late_is_counted_once_too():
     """It failed at first, and comes from a retry topic, behind a younger one."""
     history = Downloads("ada", "f")
     young, late = (Download(name, 1, "owner", None, "t") for name in ("young", "late"))
-    history = history.with_one(young, 7).with_one(late, None).with_one(late, None)
+    history = history.with_one(young, (0, 7)).with_one(late, None).with_one(late, None)
     assert (history.count, history.offset) == (2, 7)
-    assert history.with_one(young, 7) is history
+    assert history.with_one(young, (0, 7)) is history
+
+
+def test_a_download_is_counted_once_and_always_also_when_partitions_were_added():
+    """Its file's events go on in another one, whose offsets begin anew."""
+    history = Downloads("ada", "f", count=1, offset=1_000_000)  # an older release's
+    assert history.with_one(Download("old", 1, "owner", None, "t"), (0, 7)) is history
+    history = history.with_one(Download("last", 1, "owner", None, "t"), (0, 1_000_001))
+    for offset in range(2, 60):
+        history = history.with_one(Download(f"d-{offset}", 1, "owner", None, "t"), (5, offset))
+    assert (history.count, history.partition, history.offset) == (60, 5, 59)
+    assert history.with_one(Download("d-2", 1, "owner", None, "t"), (5, 2)) is history

@@ -6,6 +6,7 @@ IAM      on MSK: kafka-cluster:ReadData, DescribeTopic on the topics
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -18,11 +19,15 @@ from hoist.domain.errors import Unavailable
 from hoist.domain.ports import Received
 
 SILENT_SECONDS_MAX = 30.0
-BATCH_MAX = 500
+BATCH_MAX, POLL_MAX = 500, 5_000
 
 
 class KafkaReader:
-    """Reads as much as there is, then stops; remembers where."""
+    """Reads as much as there is, then stops; remembers where.
+
+    Of several partitions the older record comes first: since some were added, a key's later ones
+    may be in another.
+    """
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
@@ -31,8 +36,8 @@ class KafkaReader:
     def read(self, topic: str) -> Iterator[Sequence[Received]]:
         with _consumer(self._bootstrap) as client:
             for batch in _batches(client, topic, self._next):
-                last = batch[-1]
-                self._next[TopicPartition(topic, last.partition)] = last.offset + 1
+                for record in batch:
+                    self._next[TopicPartition(topic, record.partition)] = record.offset + 1
                 yield batch
 
 
@@ -74,20 +79,46 @@ def _batches(
     partitions = [TopicPartition(topic, p) for p in client.partitions_for_topic(topic) or ()]
     if not partitions:
         raise Unavailable(f"the log has no topic {topic}")
-    client.assign(partitions)
     begin, end = client.beginning_offsets(partitions), client.end_offsets(partitions)
+    place = {each: max(begin_at.get(each, 0), begin[each]) for each in partitions}
+    waiting: dict[TopicPartition, deque[Any]] = {each: deque() for each in partitions}
+    while wanted := {each for each in partitions if waiting[each] or place[each] < end[each]}:
+        if empty := [each for each in wanted if not waiting[each]]:
+            _fill(client, empty, place, end, waiting)
+        if batch := _oldest([waiting[each] for each in wanted]):
+            yield [_received(record) for record in batch]
+
+
+def _fill(
+    client: Any,
+    partitions: Sequence[TopicPartition],
+    place: dict[TopicPartition, int],
+    end: Mapping[TopicPartition, int],
+    waiting: Mapping[TopicPartition, deque[Any]],
+) -> None:
+    """Until something waits of each of *partitions*, or they are read to the end."""
+    client.assign(partitions)
     for partition in partitions:
-        client.seek(partition, max(begin_at.get(partition, 0), begin[partition]))
+        client.seek(partition, place[partition])
     deadline = time.monotonic() + SILENT_SECONDS_MAX
-    while any(client.position(partition) < end[partition] for partition in partitions):
+    while any(not waiting[each] and place[each] < end[each] for each in partitions):
         if time.monotonic() > deadline:
             raise Unavailable("the log gives nothing more, and is not at its end")
-        for partition, records in client.poll(timeout_ms=500, max_records=BATCH_MAX).items():
-            within = [record for record in records if record.offset < end[partition]]
-            if within:
-                yield [_received(record) for record in within]
-            # Whoever reads takes the time that it takes: only the log's silence counts.
+        polled = client.poll(timeout_ms=500, max_records=POLL_MAX)
+        for partition, records in polled.items():
+            waiting[partition] += [each for each in records if each.offset < end[partition]]
             deadline = time.monotonic() + SILENT_SECONDS_MAX
+        for partition in partitions:
+            place[partition] = client.position(partition)
+
+
+def _oldest(sides: Sequence[deque[Any]]) -> list[Any]:
+    """Taken from *sides*: what is older than whatever comes, which is until one of them is empty."""
+    batch: list[Any] = []
+    while len(batch) < BATCH_MAX and all(sides):
+        side = min(sides, key=lambda records: records[0].timestamp)
+        batch.append(side.popleft())
+    return batch
 
 
 def _received(record: Any) -> Received:

@@ -88,7 +88,8 @@ class Download:
 class Downloads:
     """A file's download history: how many there were, and the last ones, oldest first.
 
-    ``offset`` is the log's, of the last one: a file's events are all in one partition.
+    ``offset`` and ``partition`` are the log's, of the last one. A file's events are all in one
+    partition, until there are more partitions; an older release did not write down which.
     """
 
     user_id: str
@@ -98,6 +99,7 @@ class Downloads:
     offset: int = -1
     version: int = 0
     unknown: Mapping[str, Any] = field(default_factory=dict)  # a newer release's
+    partition: int | None = None
 
     @property
     def row_id(self) -> str:
@@ -107,20 +109,24 @@ class Downloads:
     def due_at_ms(self) -> int | None:
         return None
 
-    def with_one(self, download: Download, offset: int | None) -> Downloads:
+    def with_one(self, download: Download, place: tuple[int, int] | None) -> Downloads:
         """One that was counted before changes nothing, however long ago it was.
 
-        One that failed at first comes behind younger ones: it has no *offset*, only its id.
+        One that failed at first comes behind younger ones: it has no *place*, which is partition
+        and offset, only its id.
         """
         if any(one.id == download.id for one in self.last):
             return self
-        if offset is not None and offset <= self.offset:
+        partition, offset = place or (self.partition, self.offset)
+        is_here = self.partition in (None, partition)
+        if place and is_here and offset <= self.offset:
             return self
         return replace(
             self,
             count=self.count + 1,
             last=(*self.last, download)[-DOWNLOADS_KEPT:],
-            offset=self.offset if offset is None else offset,
+            offset=offset,
+            partition=partition,
             version=self.version + 1,
         )
 

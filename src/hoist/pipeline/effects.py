@@ -91,8 +91,8 @@ def _downloaded(
         return row  # a link that is not known here
     history = row if isinstance(row, Downloads) else Downloads(message.user_id, message.file_id)
     download = Download(message.id, message.at, message.by, message.share_id, item.trace_id)
-    is_first_attempt = item.journey.attempt == 1
-    return history.with_one(download, item.origin.offset if is_first_attempt else None)
+    place = (item.origin.partition, item.origin.offset) if item.journey.attempt == 1 else None
+    return history.with_one(download, place)
 
 
 def _share(message: ShareCreated) -> Share:

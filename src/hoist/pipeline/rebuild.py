@@ -17,6 +17,7 @@ from hoist.domain.messages import METADATA_TOPIC
 from hoist.domain.metadata import MetadataEvent, metadata_event_from_json
 from hoist.domain.model import FileRecord, Status
 from hoist.domain.ports import Key, LogReader, MetadataScan, MetadataStore, Received, Row
+from hoist.domain.sharing import Downloads
 from hoist.pipeline.delivery import Item
 from hoist.pipeline.fold import FoldMetadata, by_row
 
@@ -141,8 +142,13 @@ def _comparable(scan: MetadataScan) -> dict[Key, Row]:
 
 def _neutral(row: Row, pending: set[str]) -> Row | None:
     if isinstance(row, FileRecord):
-        steps = tuple(replace(step, recorded_by="") for step in row.steps)
-        return replace(row, version=0, steps=steps)
+        # A record that went up the ladder was done later there than it stands in the log.
+        steps = sorted(row.steps, key=lambda step: (step.topic, step.partition, step.offset))
+        told = tuple(replace(step, recorded_by="") for step in steps)
+        return replace(row, version=0, steps=told)
+    if isinstance(row, Downloads):
+        last = tuple(sorted(row.last, key=lambda one: one.id))
+        return replace(row, version=0, last=last, offset=-1, partition=None)
     if isinstance(row, Account):
         held = {name: replace(one, until_ms=0) for name, one in row.reservations.items()}
         kept = {name: one for name, one in held.items() if name in pending}
