@@ -165,12 +165,7 @@ def create_topics(bootstrap: str, prefix: str = "") -> None:
     kept = {"retention.ms": "-1"}
     # What failed is moved with headers that say why: it may not be too large for that.
     roomy = {"max.message.bytes": str(3 * 1024**2)}
-    groups = [
-        *messages.GROUPS.values(),
-        messages.METADATA_GROUP,
-        messages.BUCKET_GROUP,
-        messages.ARCHIVES_GROUP,
-    ]
+    groups = messages.setting_aside()
     topics = [
         *(NewTopic(prefix + messages.ingest_topic(lane), PARTITIONS, 1) for lane in messages.LANES),
         NewTopic(prefix + messages.ARCHIVES_TOPIC, PARTITIONS, 1),

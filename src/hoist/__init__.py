@@ -124,6 +124,7 @@ adapters.sql_database      the database behind a URL
 adapters.sql_migrations    the tables' history
 adapters.kafka             the log
 adapters.kafka_lag         who reads it, and how far they are
+adapters.sqs               the queue of the bucket's events
 adapters.circuit           who may wait for what is slow or away
 adapters.cloudwatch        numbers and alarms
 adapters.kafka_reader      the log, read by operators

@@ -7,7 +7,9 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.admin import NewTopic
 
-from hoist.adapters import aws
+from emulation import provision
+from hoist.adapters import aws, sqs
+from hoist.adapters.aws_json import JsonCalls
 from hoist.adapters.cloudwatch import CloudWatch
 from hoist.adapters.kafka_lag import KafkaWatch
 from hoist.domain.errors import InvalidRequest, Unavailable
@@ -183,3 +185,17 @@ def test_more_numbers_than_one_call_takes_are_all_kept(as_process):
     CloudWatch(client).put(many, int(time.time() * 1000))
     pages = client.get_paginator("list_metrics").paginate(Namespace=space)
     assert sum(len(page["Metrics"]) for page in pages) == 600
+
+
+def test_the_dead_letters_of_a_queue_are_counted(as_process):
+    """Those of the queue that its redrive policy names."""
+    name = f"contracts-{secrets.token_hex(4)}"
+    provision.create_queue(as_process, name)
+    call = JsonCalls(aws.client("sqs"))
+    assert sqs.dead_letters(call, name) == 0
+    url = call("GetQueueUrl", QueueName=f"{name}-dlq")["QueueUrl"]
+    call("SendMessage", QueueUrl=url, MessageBody="x")
+    assert sqs.dead_letters(call, name) == 1
+    assert sqs.dead_letters(call, f"{name}-dlq") == 0, "it has no policy"
+    with pytest.raises(Unavailable, match="tells us nothing"):
+        sqs.dead_letters(call, "never-made")

@@ -77,11 +77,24 @@ def of(lag, topic=TOPIC):
 
 
 def test_every_group_its_ladder_and_all_dead_letters_are_looked_at(watch, measure):
-    watch.letters["hoist.bucket-events.dlq"] = 3
+    watch.letters["hoist.archives.dlq"] = 3
     lag = measure()
     assert {one.group for one in lag.partitions} == set(groups())
     assert {one.topic for one in lag.partitions} >= {TOPIC, "hoist.upload-basic.retry-600s"}
-    assert lag.dead_letters == dict.fromkeys(setting_aside(), 0) | {"bucket-events": 3}
+    assert lag.dead_letters == dict.fromkeys(setting_aside(), 0) | {"archives": 3}
+
+
+def test_dead_letters_of_the_queue_are_told_too_but_never_old_ones(watch, clock):
+    counts = iter([2, Unavailable("the queue is unavailable"), 5])
+
+    def in_queue():
+        count = next(counts)
+        if isinstance(count, Unavailable):
+            raise count
+        return count
+
+    measure = MeasureLag(watch, clock, queue_letters=in_queue)
+    assert [measure().dead_letters.get("bucket-events") for _ in range(3)] == [2, None, 5]
 
 
 def test_topics_are_looked_at_under_their_prefix_and_groups_have_none(watch, clock):

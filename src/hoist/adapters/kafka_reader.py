@@ -113,7 +113,7 @@ def _fill(
 
 
 def _oldest(sides: Sequence[deque[Any]]) -> list[Any]:
-    """Taken from *sides*: what is older than whatever comes, which is until one of them is empty."""
+    """Taken from *sides*: what is older than whatever comes, so until one of them is empty."""
     batch: list[Any] = []
     while len(batch) < BATCH_MAX and all(sides):
         side = min(sides, key=lambda records: records[0].timestamp)

@@ -60,8 +60,8 @@ def groups() -> dict[str, tuple[str, ...]]:
 
 
 def setting_aside() -> tuple[str, ...]:
-    """Every group that has dead letters; the bucket's events reach its own through a queue."""
-    return (*GROUPS.values(), METADATA_GROUP, ARCHIVES_GROUP, BUCKET_GROUP)
+    """Every group that sets records aside; the bucket's events have a queue for that."""
+    return (*GROUPS.values(), METADATA_GROUP, ARCHIVES_GROUP)
 
 
 class Wire(BaseModel):

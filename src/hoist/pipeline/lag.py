@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
+from hoist.domain.errors import Unavailable
 from hoist.domain.lag import Lag, LogWatch, Metric, PartitionLag, Place
-from hoist.domain.messages import dead_letter_topic, groups, setting_aside
+from hoist.domain.messages import BUCKET_GROUP, dead_letter_topic, groups, setting_aside
 from hoist.domain.ports import Clock
 
+logger = logging.getLogger(__name__)
 # Batches are committed in jumps: a speed between two looks of one second means little.
 WINDOW_MS = 30_000
 OWN_NAMESPACE = "Hoist"
@@ -18,8 +21,16 @@ Key = tuple[str, str, int]
 class MeasureLag:
     """Each call is one look; speeds are measured between the looks of the last 30 seconds."""
 
-    def __init__(self, log: LogWatch, clock: Clock, topic_prefix: str = "") -> None:
+    def __init__(
+        self,
+        log: LogWatch,
+        clock: Clock,
+        topic_prefix: str = "",
+        queue_letters: Callable[[], int] | None = None,
+    ) -> None:
+        """*queue_letters* counts those of the bucket's events, which rest in a queue."""
         self._log, self._clock, self._prefix = log, clock, topic_prefix
+        self._queue_letters = queue_letters
         self._looks: deque[tuple[int, Mapping[Key, int]]] = deque()
 
     def __call__(self) -> Lag:
@@ -34,8 +45,18 @@ class MeasureLag:
         self._looks.append((now_ms, {_key(place): place.following for place in places}))
         return Lag(
             tuple(_lag(place, now_ms, earlier) for place in places),
-            {group: sizes[topic] for group, topic in dead.items()},
+            {group: sizes[topic] for group, topic in dead.items()} | self._in_queue(),
         )
+
+    def _in_queue(self) -> dict[str, int]:
+        """Nothing while the queue does not answer: an old number looks like a good one."""
+        if self._queue_letters is None:
+            return {}
+        try:
+            return {BUCKET_GROUP: self._queue_letters()}
+        except Unavailable as error:
+            logger.warning("dead letters of the queue not counted", extra={"reason": str(error)})
+            return {}
 
     def _earliest(self, now_ms: int) -> tuple[int, Mapping[Key, int]] | None:
         """The oldest look of the window; a longer pause leaves the last one to compare with."""

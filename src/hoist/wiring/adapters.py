@@ -27,6 +27,7 @@ from hoist.adapters import (
     sigv4,
     sql,
     sql_database,
+    sqs,
 )
 from hoist.adapters.jwt import JwtVerifier
 from hoist.adapters.s3_signer import S3Signer
@@ -140,6 +141,10 @@ class Adapters(Volatile):
     @cached_property
     def sqs(self) -> aws_json.JsonCalls:
         return aws_json.JsonCalls(aws.client("sqs"))
+
+    def queue_letters(self) -> int:
+        """About how many of the bucket's events were given up. Raises ``Unavailable``."""
+        return sqs.dead_letters(self.sqs, self.settings.bucket_events_queue)
 
     def consumer(self, *, group: str, work_seconds_max: int) -> Any:
         servers = self.settings.kafka_bootstrap

@@ -50,7 +50,9 @@ class Services(Steps):
 
     @cached_property
     def measure_lag(self) -> MeasureLag:
-        return MeasureLag(self.log_watch, self.clock, self.settings.topic_prefix)
+        return MeasureLag(
+            self.log_watch, self.clock, self.settings.topic_prefix, self.queue_letters
+        )
 
     @cached_property
     def reconcile(self) -> Reconcile:

@@ -57,7 +57,11 @@ def main() -> None:
     elif name == "bucket-events":
         logger.info("worker ready", extra={"queue": services.settings.bucket_events_queue})
         sqs_source.run(
-            services.sqs, services.settings.bucket_events_queue, bucket.bucket_events, stopping
+            services.sqs,
+            services.settings.bucket_events_queue,
+            bucket.bucket_events,
+            stopping,
+            services.is_up,
         )
     elif name == "metrics":
         metrics.run(services, stopping)

@@ -18,8 +18,18 @@ Call = Callable[..., dict[str, Any]]  # an operation of SQS by its name
 WAIT_SECONDS, BATCH_MAX = 2, 10
 
 
-def run(call: Call, queue: str, handler: Handler, stopping: threading.Event) -> None:
-    """Receive, call, delete, until *stopping* is set."""
+def run(
+    call: Call,
+    queue: str,
+    handler: Handler,
+    stopping: threading.Event,
+    is_up: Callable[[], bool],
+) -> None:
+    """Receive, call, delete, until *stopping* is set.
+
+    Each time a message is received counts, and there is a last one: after a failure nothing is
+    taken until *is_up*.
+    """
     url = arn = ""
     while not stopping.is_set():
         try:
@@ -35,7 +45,11 @@ def run(call: Call, queue: str, handler: Handler, stopping: threading.Event) -> 
                 AttributeNames=["All"],
             ).get("Messages", [])
             if messages:
-                _delete(call, url, messages, _failed(handler, messages, arn))
+                failed = _failed(handler, messages, arn)
+                _delete(call, url, messages, failed)
+                while failed and not is_up():
+                    if stopping.wait(1):
+                        return
         except (BotoCoreError, ClientError) as error:
             logger.warning("queue unavailable", extra={"reason": repr(error)})
             stopping.wait(1)
