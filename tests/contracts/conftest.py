@@ -238,8 +238,8 @@ def memory_limiter(clock):
 
 
 @pytest.fixture
-def redis_limiter(engines, guard):
-    return rate_limits.LimitsRateLimiter(engines.settings["HOIST_REDIS_URL"], guard)
+def redis_limiter(redis, guard):
+    return rate_limits.LimitsRateLimiter(redis, guard)
 
 
 @pytest.fixture(scope="session")

@@ -108,5 +108,5 @@ def test_without_redis_nothing_fails_and_the_rate_still_holds(absent_redis, guar
     lanes = redis_uploads.RedisLanes(absent_redis, guard)
     lanes.report({("topic", 0): LanePace(1, 1.0)})
     assert lanes.pace("topic", 0) is None
-    limiter = rate_limits.LimitsRateLimiter("redis://127.0.0.1:1/0", guard)
+    limiter = rate_limits.LimitsRateLimiter(absent_redis, guard)
     assert limiter.take(user, 3, per_minute=2).granted == 2

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from typing import Any
 
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage, RedisStorage
@@ -18,8 +19,9 @@ from hoist.domain.volatile import Taken
 
 
 class LimitsRateLimiter:
-    def __init__(self, redis_url: str, guard: Guard) -> None:
-        storage = RedisStorage(redis_url, socket_timeout=0.5, socket_connect_timeout=0.5)
+    def __init__(self, redis: Any, guard: Guard) -> None:
+        # Its pool, whose callers wait for a connection: more at once are no outage.
+        storage = RedisStorage("redis://", connection_pool=redis.connection_pool)
         self._shared = SlidingWindowCounterRateLimiter(storage)
         self._own = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._guard = guard

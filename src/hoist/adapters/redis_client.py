@@ -6,6 +6,7 @@ Needs    Redis 6.2 or newer, one primary: keys of one user share a hash tag, scr
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -35,22 +36,40 @@ def client(url: str) -> Any:
 
 
 class Guard:
-    """Asks Redis, unless it failed a moment ago: then the answer is *otherwise*, at once."""
+    """Asks Redis, unless it failed a moment ago: then the answer is *otherwise*, at once.
+
+    After a second of that one caller tries again; the others go on without until it has an answer.
+    """
 
     def __init__(self) -> None:
-        self._away_until = self._told_at = 0.0
+        self._away_until: float | None = None
+        self._is_tried, self._trying = False, threading.Lock()
+        self._told_at = 0.0
 
     def __call__(self, ask: Callable[[], T], otherwise: T) -> T:
-        if time.monotonic() < self._away_until:
-            return otherwise
+        until = self._away_until
+        if until is None:
+            return self._ask(ask, otherwise)
+        with self._trying:
+            if self._is_tried or time.monotonic() < until:
+                return otherwise
+            self._is_tried = True
         try:
-            return ask()
+            return self._ask(ask, otherwise)
+        finally:
+            self._is_tried = False
+
+    def _ask(self, ask: Callable[[], T], otherwise: T) -> T:
+        try:
+            answer = ask()
         except redis.RedisError as error:
             now = time.monotonic()
             # A refused command says nothing about the next one: only silence counts as away.
-            if isinstance(error, redis.ConnectionError | redis.TimeoutError):
-                self._away_until = now + AWAY_SECONDS
+            is_silent = isinstance(error, redis.ConnectionError | redis.TimeoutError)
+            self._away_until = now + AWAY_SECONDS if is_silent else None
             if now - self._told_at > AWAY_SECONDS:
                 self._told_at = now
                 logger.warning("redis is away", extra={"reason": repr(error)})
             return otherwise
+        self._away_until = None
+        return answer

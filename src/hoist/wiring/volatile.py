@@ -41,7 +41,7 @@ class Volatile:
 
     @cached_property
     def limiter(self) -> rate_limits.LimitsRateLimiter:
-        return rate_limits.LimitsRateLimiter(self.settings.redis_url, self._guard)
+        return rate_limits.LimitsRateLimiter(self._redis, self._guard)
 
     @cached_property
     def board(self) -> redis_uploads.RedisProgressBoard:
