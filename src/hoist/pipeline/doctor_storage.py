@@ -72,6 +72,8 @@ class CheckStorage:
             mend, advice = f"aws s3 rm {place} && {repair}", "deletes it, and marks it missing"
         elif one.kind == "object_unclaimed":
             mend, advice = command("hoist", "admin", "dlq", "list"), "its request may be there"
+        elif one.kind == "books_differ":
+            advice = "look with --deep first, a row may be lost; then it writes them anew"
         elif one.kind == "row_lost":
             mend, advice = REBUILD, REBUILD_ADVICE
         elif one.kind == "upload_overdue":
