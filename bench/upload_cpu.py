@@ -71,7 +71,7 @@ def of_large_and_small(target: Target) -> list[Row]:
 
 @contextmanager
 def _uploads(target: Target, size: int, count: int) -> Iterator[Callable[[], Side]]:
-    """As many as go, 16 at a time."""
+    """As many as go: enough at a time that nobody waits for work."""
     body = os.urandom(size)
     uploaders = [Uploader(target, user) for user in target.users(min(AT_ONCE, count))]
     works = [partial(uploader.upload, body) for uploader in uploaders]

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 # Changing this namespace changes the id of every file: redeliveries would no longer be recognised.
@@ -40,6 +41,7 @@ JANITORS = "purge-"  # begins the id of a change that no owner asked for
 CHANGES_KEPT, STEPS_KEPT = 16, 50
 
 
+@lru_cache(10_000)  # a request is named several times on its way through a process
 def file_id(user_id: str, message_id: str) -> str:
     """The id of the file *user_id* announced as *message_id*: the same at every delivery."""
     return str(uuid.uuid5(HOIST_NAMESPACE, f"{user_id}/{message_id}"))
