@@ -175,8 +175,9 @@ class SqlMetadata:
             if migrations.missing(self._dialect):
                 raise Unavailable(f"{WHAT} is not up to date, run: hoist admin migrate")
             with self._dialect.transaction():
-                shares = tables.SHARES.table
-                query = shares.update({shares.c.version: 0}).where(shares.c.version < 0)
+                kind = tables.SHARES
+                nobodys = (kind.columns.user_id == "") & (kind.id_column == "")
+                query = kind.table.update({kind.columns.version: 0}).where(nobodys)
                 query.execute(self._dialect.database)
 
     def migrate(self) -> list[str]:

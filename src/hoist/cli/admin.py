@@ -13,6 +13,7 @@ from hoist.cli.output import print_json, print_rows, say, size_words
 from hoist.cli.problems import Failure
 from hoist.config import STORE, STORE_FORMS
 from hoist.domain.errors import InvalidRequest, Outdated, Unavailable
+from hoist.pipeline.doctor import amount
 from hoist.pipeline.rebuild import what_differs
 
 
@@ -112,18 +113,19 @@ def reconcile(repair: bool, dry_run: bool, unknown_seconds: int, as_json: bool) 
             ("KIND", "WHAT", "DETAIL", "MEND"),
             [(item.kind, item.subject, item.detail, item.mend) for item in found],
         )
+    told = amount(mended, "difference")
     if not found:
         say("Storage, records and books agree.")
     elif repair and mended == len(found):
-        say(f"{mended} differences repaired; run it again to see that none is left.")
+        say(f"{told} repaired; run it again to see that none is left.")
     elif repair:
         persons = sum(item.repair is None for item in found)
         left = [f"{persons} need a person"] if persons else []
         if moved := len(found) - mended - persons:
             left.append(f"{moved} changed meanwhile: run it again")
-        raise Failure(f"{mended} differences repaired, {', '.join(left)}", 1)
+        raise Failure(f"{told} repaired, {', '.join(left)}", 1)
     else:
-        raise Failure(f"{len(found)} differences: --repair mends them", 1)
+        raise Failure(f"{amount(len(found), 'difference')}: --repair mends what can be", 1)
 
 
 @admin.command()
