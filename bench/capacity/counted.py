@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from bench.capacity import units
 from hoist.domain.ports import Message, Position, Received
+
+Call = Callable[..., dict[str, Any]]  # an operation of DynamoDB by its name
 
 
 class KeptLog:
@@ -43,14 +45,14 @@ def _size(record: Received) -> int:
 
 
 class Metered:
-    """A DynamoDB client that notes what each call costs. ``wcu`` is by table or index.
+    """Stands in for *client* and for *call*, and notes what each costs.
 
-    ``told`` has what single writes cost by our reckoning, and by that of the engine.
+    ``wcu`` is by table or index; ``told`` has what single writes cost by our reckoning, and by that
+    of the engine.
     """
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self.meta, self.exceptions = client.meta, client.exceptions
+    def __init__(self, client: Any, call: Call) -> None:
+        self._client, self._call = client, call
         self.kept: dict[tuple[str, str], units.Item] = {}
         self.told: list[tuple[Counter[str], Counter[str]]] = []
         self.clear()
@@ -58,22 +60,20 @@ class Metered:
     def clear(self) -> None:
         self.wcu, self.rcu = Counter[str](), 0.0
 
-    def put_item(self, **asked: Any) -> Any:
-        answer = self._client.put_item(**asked, ReturnConsumedCapacity="INDEXES")
-        ours = self._wrote(asked["Item"], is_transaction=False)
-        self.told.append((ours, _engines(answer["ConsumedCapacity"])))
+    def __call__(self, operation: str, **asked: Any) -> dict[str, Any]:
+        if operation == "PutItem":
+            answer = self._call(operation, **asked, ReturnConsumedCapacity="INDEXES")
+            ours = self._wrote(asked["Item"], is_transaction=False)
+            self.told.append((ours, _engines(answer["ConsumedCapacity"])))
+            return answer
+        answer = self._call(operation, **asked)
+        if operation == "TransactWriteItems":
+            for one in asked["TransactItems"]:
+                self._wrote(one["Put"]["Item"], is_transaction=True)
+        elif operation == "BatchGetItem":
+            [one] = asked["RequestItems"].values()
+            self.rcu += sum(units.read(self.kept.get(_place(key))) for key in one["Keys"])
         return answer
-
-    def transact_write_items(self, **asked: Any) -> Any:
-        answer = self._client.transact_write_items(**asked)
-        for one in asked["TransactItems"]:
-            self._wrote(one["Put"]["Item"], is_transaction=True)
-        return answer
-
-    def batch_get_item(self, **asked: Any) -> Any:
-        [one] = asked["RequestItems"].values()
-        self.rcu += sum(units.read(self.kept.get(_place(key))) for key in one["Keys"])
-        return self._client.batch_get_item(**asked)
 
     def query(self, **asked: Any) -> Any:
         answer = self._client.query(**asked, ReturnConsumedCapacity="TOTAL")

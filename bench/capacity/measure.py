@@ -73,8 +73,9 @@ class Measure:
         self.services.log = self.log  # type: ignore[assignment]
         store = self.services.store
         assert isinstance(store, DynamoMetadata)
-        self.bill = Metered(store._client)
+        self.bill = Metered(store._client, store._call)
         store._client = self.bill
+        store._call = self.bill  # type: ignore[assignment]
         self.services._s3.meta.events.register(
             "before-call.s3", lambda model, **_: self.s3.update([model.name])
         )
