@@ -157,7 +157,7 @@ class DynamoMetadata:
             if number == QUERIES_MAX and "LastEvaluatedKey" in answer:
                 return _page(found, answer["LastEvaluatedKey"][sort]["S"])
             looked += asked["Limit"]
-            asked["Limit"] = _next_limit(asked["Limit"], looked, len(found), limit + 1)
+            asked["Limit"] = next_limit(asked["Limit"], looked, len(found), limit + 1)
         return _page(found, None)
 
     def _query(self, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -236,7 +236,7 @@ def _page(found: list[dict[str, Any]], position: str | None) -> Page:
     return Page(tuple(row for row in rows if isinstance(row, FileRecord)), position)
 
 
-def _next_limit(last: int, looked: int, found: int, wanted: int) -> int:
+def next_limit(last: int, looked: int, found: int, wanted: int) -> int:
     """How many rows to look at next, when *looked* of them held *found* of what is *wanted*.
 
     About as many as the rest needs, with a quarter to spare; four times as many when it is rare.
