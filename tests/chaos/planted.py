@@ -111,6 +111,8 @@ def _is_seen_to_be_behind(case: Case) -> bool:
         httpx.post(url, json=body, headers=user.headers, timeout=30).raise_for_status()
         if truth.wait_until(lambda: bool(case.lab.behind()), LOOK_SECONDS_MAX) is None:
             return False
+        before = case.quiet_seconds
         case.settle(SETTLE_SECONDS_MAX)
         late = Truth(quiet_seconds=case.quiet_seconds)
+        case.quiet_seconds = before
     return any(each.promise == "I8" for each in violations(case.ledger, late))

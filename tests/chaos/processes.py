@@ -28,7 +28,7 @@ CRASHING = (
     "retries",
     "janitor",
 )
-CRASH_ROUNDS = 17  # over all points: more than 600 crashes (RELIABILITY section 5, R2)
+CRASH_ROUNDS = 20  # over all points, for 600 crashes: one in five comes too late (R2)
 CRASH_SECONDS_MAX, BACK_SECONDS_MAX, DRAIN_SECONDS_MAX = 8.0, 40.0, 15.0
 
 

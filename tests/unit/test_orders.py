@@ -15,8 +15,8 @@ from hoist.pipeline.delivery import Delivery
 from tests.unit.world import ADA, GRACE, LIFE_SECONDS, MIB, TRACE, World
 
 
-def new_grants(world, topic="hoist.ingest.basic"):
-    records = world.records(topic)
+def new_grants(world, topic="hoist.ingest.basic", *, most=100):
+    records = world.records(topic)[: world.read[topic] + most]
     Delivery(world.log, "u", world.clock, lambda: world.is_up).run(
         records[world.read[topic] :], envelope_from_json, world.grant
     )
@@ -278,6 +278,27 @@ def test_a_redelivered_refusal_stays_a_refusal():
     world.grants()  # killed before the commit
     world.applies()
     assert ("ada", file_id("ada", "m-2")) not in world.store.records
+
+
+@pytest.mark.parametrize("is_asked_later", [False, True])
+def test_a_repeat_that_was_asked_before_the_refusal_was_told_gets_the_same(is_asked_later):
+    """Its client has heard no, and listens no more; who asks after that gets a new chance."""
+    world = World(storageQuota=12)
+    first = world.ask("m-1")
+    world.ask("m-2")
+    if not is_asked_later:
+        world.ask("m-2")
+    new_grants(world, most=2)
+    assert world.codes() == ["quota_exceeded"]
+    world.cancel("ada", first, TRACE)
+    new_applies(world)
+    if is_asked_later:
+        world.clock.advance(seconds=1)
+        world.ask("m-2")
+    new_grants(world)  # there is room now
+    granted = [event["messageId"] for event in world.heard("upload.ready")]
+    assert granted == (["m-1", "m-2"] if is_asked_later else ["m-1"])
+    assert len(world.codes()) == (1 if is_asked_later else 2)
 
 
 def test_a_grant_that_failed_between_reserving_and_the_log_leaves_no_reservation():

@@ -56,7 +56,10 @@ class KeptPages(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a messageId was answered with: enough to answer again without a database."""
+    """What a messageId was answered with: enough to answer again without a database.
+
+    ``told_at_ms`` is when a refusal was told, the last time.
+    """
 
     user_id: str
     fingerprint: str
@@ -66,6 +69,7 @@ class Answer:
     record: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
     trace: dict[str, str] = field(default_factory=dict)
+    told_at_ms: int = 0
 
 
 class Answers(Protocol):

@@ -21,8 +21,9 @@ class Triaged:
     """A batch of requests, by file id.
 
     ``known`` is each file's record, or only the fingerprint of who came first; ``firsts`` are the
-    requests that need a grant; ``refused`` are refusals of exactly the same requests, delivered
-    again. ``accounts`` are those of all who ask, by user id: read in the same question.
+    requests that need a grant; ``refused`` are refusals of the same requests, delivered again, or
+    of others made before they were told. ``accounts`` are those of all who ask, by user id: read in
+    the same question.
     """
 
     known: Mapping[str, FileRecord | str]
@@ -100,6 +101,13 @@ def request_id(item: Item[Envelope]) -> str:
 
 
 def _is_same_refusal(item: Item[Envelope], answer: Answer | None) -> bool:
+    """Or one that was made before it was told: whoever hears no, is not granted it by a repeat.
+
+    Who asks after that gets a new chance.
+    """
     if answer is None or answer.state != "rejected":
         return False
-    return answer.requested_at_ms == item.message.requested_at
+    if answer.requested_at_ms == item.message.requested_at:
+        return True
+    is_repeat = answer.fingerprint == item.message.file.facts().fingerprint()
+    return is_repeat and item.message.requested_at <= answer.told_at_ms

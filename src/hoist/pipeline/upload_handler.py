@@ -64,6 +64,7 @@ class GrantUploads:
             if told := triaged.refused.get(name):
                 # The same refusal, not a second chance.
                 replies.append(self._event("upload.rejected", item, name, error=told.error))
+                answers[name] = replace(told, told_at_ms=self.clock())
                 continue
             try:
                 record = self._decided(item, triaged.known.get(name), granted, refused)
@@ -218,4 +219,5 @@ class GrantUploads:
             record=record_to_json(record) if record else None,
             error=events.error_view(error) if error else None,
             trace={"id": item.trace_id},
+            told_at_ms=self.clock() if error else 0,
         )
