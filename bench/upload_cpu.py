@@ -28,14 +28,14 @@ from bench.uploading import Uploader
 from emulation import provision
 from emulation.native.services import GATEWAYS, WORKERS
 
-AT_ONCE, SMALL, LARGE, REST_SECONDS = 64, 4_096, 100_000_000, 5.0
+SATURATED, AT_ONCE, SMALL, LARGE, REST_SECONDS = 64, 16, 4_096, 100_000_000, 5.0
 OURS = (*GATEWAYS, *WORKERS)
 
 
 def against_floor(target: Target) -> list[Row]:
     """Needs the DynamoDB store: of another one this floor says nothing."""
     count = target.count(256, 2)
-    with _floor(target) as once, _uploads(target, SMALL, count) as ours:
+    with _floor(target) as once, _uploads(target, SMALL, count, SATURATED) as ours:
 
         def floor() -> Side:
             began, used = time.perf_counter(), time.process_time()
@@ -60,7 +60,8 @@ def of_large_and_small(target: Target) -> list[Row]:
     def used(side: Side) -> float:
         return max(0.0, side.cpu_ms(*OURS) - idle * side.span / side.count)
 
-    with _uploads(target, LARGE, few) as large, _uploads(target, SMALL, many) as small:
+    sides = _uploads(target, LARGE, few, AT_ONCE), _uploads(target, SMALL, many, AT_ONCE)
+    with sides[0] as large, sides[1] as small:
         pairs = interleaved(target, large, small)
     ratios = [used(one) / used(other) for one, other in pairs]
     what = "CPU of our processes per upload, 100 MB / 4 KB"
@@ -70,10 +71,10 @@ def of_large_and_small(target: Target) -> list[Row]:
 
 
 @contextmanager
-def _uploads(target: Target, size: int, count: int) -> Iterator[Callable[[], Side]]:
-    """As many as go: enough at a time that nobody waits for work."""
+def _uploads(target: Target, size: int, count: int, at_once: int) -> Iterator[Callable[[], Side]]:
+    """As many as go, *at_once* of them at a time."""
     body = os.urandom(size)
-    uploaders = [Uploader(target, user) for user in target.users(min(AT_ONCE, count))]
+    uploaders = [Uploader(target, user) for user in target.users(min(at_once, count))]
     works = [partial(uploader.upload, body) for uploader in uploaders]
 
     def side() -> Side:

@@ -25,6 +25,7 @@ from hoist.wiring import Services
 logger = logging.getLogger(__name__)
 TOKEN_EXPIRED = 4401
 RECEIVE_SECONDS = 30.0
+TURN_FRAMES = 4  # of one socket, until all others have had their turn
 
 
 class SocketLife:
@@ -64,7 +65,7 @@ class SocketLife:
 
     def _converse(self, session: Session) -> None:
         actions = Actions(self._services, session, self._guard, self._joins)
-        session.own_thread = threading.get_ident()
+        session.own_thread, served = threading.get_ident(), 0
         while True:
             left_seconds = self._left_seconds(session)
             if left_seconds is None:
@@ -75,6 +76,9 @@ class SocketLife:
             session.last_active_at = time.time()
             _answer(actions, session, text)
             session.drain()
+            served += 1
+            if served % TURN_FRAMES == 0:
+                time.sleep(0)  # who sends without a pause has never to wait: the others would
 
     def _left_seconds(self, session: Session) -> float | None:
         """How long the socket may wait for a frame; None once it has been told to end.
