@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from bench.capacity import units
+from hoist.adapters.aws_json import JsonCalls
 from hoist.domain.ports import Message, Position, Received
-
-Call = Callable[..., dict[str, Any]]  # an operation of DynamoDB by its name
 
 
 class KeptLog:
@@ -51,7 +50,7 @@ class Metered:
     of the engine.
     """
 
-    def __init__(self, client: Any, call: Call) -> None:
+    def __init__(self, client: Any, call: JsonCalls) -> None:
         self._client, self._call = client, call
         self.kept: dict[tuple[str, str], units.Item] = {}
         self.told: list[tuple[Counter[str], Counter[str]]] = []

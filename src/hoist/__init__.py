@@ -109,7 +109,7 @@ workers.sqs_source         polls SQS for them
 workers.metrics            lag, for Prometheus and CloudWatch
 
 adapters.aws               boto3 clients, and what their failures mean
-adapters.aws_json           its most frequent calls, sent as they are
+adapters.aws_json          its most frequent calls, sent as they are
 adapters.s3                objects
 adapters.s3_signer         presigned URLs
 adapters.s3_parts          uploads in parts, and what the bucket holds

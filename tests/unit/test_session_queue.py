@@ -48,11 +48,17 @@ def test_a_message_that_is_larger_by_itself_is_sent_all_the_same():
     assert writes([large, "y"]) == [[large], ["y"]]
 
 
-def test_what_the_sockets_own_thread_says_goes_in_one_write_when_it_drains():
+def of_this_thread():
+    """A socket that takes everything, and its session, whose thread is this one."""
     socket = SlowSocket()
     socket.free.set()
     session = Session(socket, Principal("ada", "basic", (), 0))
     session.own_thread = threading.get_ident()
+    return socket, session
+
+
+def test_what_the_sockets_own_thread_says_goes_in_one_write_when_it_drains():
+    socket, session = of_this_thread()
     session.send_text("a")
     session.send_text("b")
     assert socket.writes == []
@@ -65,10 +71,7 @@ def test_what_the_sockets_own_thread_says_goes_in_one_write_when_it_drains():
 
 def test_an_event_behind_what_the_own_thread_queued_takes_it_along():
     """Its thread may be at a frame for long: nobody waits for that."""
-    socket = SlowSocket()
-    socket.free.set()
-    session = Session(socket, Principal("ada", "basic", (), 0))
-    session.own_thread = threading.get_ident()
+    socket, session = of_this_thread()
     session.send_text("mine")
     sender = threading.Thread(target=session.send_text, args=("an event",))
     sender.start()

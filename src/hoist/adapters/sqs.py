@@ -6,18 +6,15 @@ IAM      sqs:GetQueueUrl, GetQueueAttributes on the queue and on its dead letter
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
 
 from botocore.exceptions import ClientError
 
 from hoist.adapters.aws import temporary_failures
+from hoist.adapters.aws_json import JsonCalls
 from hoist.domain.errors import Unavailable
 
-Call = Callable[..., dict[str, Any]]  # an operation of SQS by its name
 
-
-def dead_letters(call: Call, queue: str) -> int:
+def dead_letters(call: JsonCalls, queue: str) -> int:
     """About how many messages its redrive policy has moved and nobody has taken; 0 without one.
 
     Raises ``Unavailable``, also when we may not look.
@@ -33,7 +30,7 @@ def dead_letters(call: Call, queue: str) -> int:
         raise Unavailable(f"the queue {queue} tells us nothing of its dead letters") from error
 
 
-def _attribute(call: Call, queue: str, name: str) -> str | None:
+def _attribute(call: JsonCalls, queue: str, name: str) -> str | None:
     url = call("GetQueueUrl", QueueName=queue)["QueueUrl"]
     told = call("GetQueueAttributes", QueueUrl=url, AttributeNames=[name])
     found: str | None = told.get("Attributes", {}).get(name)

@@ -179,11 +179,8 @@ class Inventory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One record of the log. Messages of one key keep their order.
-
-    One that was in the log before, and failed, is moved: it may be larger for that, and may have a
-    key of any bytes, or none, and no value.
-    """
+    """One record of the log; those of one key keep their order. One that failed is moved: it may be
+    larger for that, and have a key of any bytes, or none, and no value."""
 
     topic: str
     key: str | bytes | None

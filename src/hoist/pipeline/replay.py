@@ -170,15 +170,14 @@ class Replay:
 
     def _message(self, letter: Letter) -> Message:
         """The letter's bytes, or the edited ones; every topic of ours is keyed by the user."""
-        key: str | bytes | None = letter.record.key
+        record = letter.record
+        key: str | bytes | None = record.key
+        payload = record.value
         if letter.standing.edited is not None:
-            key = user_of(letter.payload) or key
-        headers = [header for header in own_headers(letter.record) if header[0] != REPLAYED]
+            key, payload = user_of(letter.payload) or key, letter.payload
+        headers = [header for header in own_headers(record) if header[0] != REPLAYED]
         headers.append((REPLAYED, str(letter.replays + 1).encode()))
-        topic = self.topic_prefix + ORIGINS[letter.group]
-        is_as_it_was = letter.standing.edited is None
-        payload = letter.record.value if is_as_it_was else letter.payload
-        return Message(topic, key, payload, headers)
+        return Message(self.topic_prefix + ORIGINS[letter.group], key, payload, headers)
 
     def _decision(
         self,
