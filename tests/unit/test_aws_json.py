@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+import boto3
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
@@ -56,6 +57,7 @@ def as_somebody(monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "a-role's")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # one that was made before keeps its own
     monkeypatch.setattr(aws_json.random, "uniform", lambda *_: 0)
 
 
