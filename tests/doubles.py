@@ -328,6 +328,9 @@ class MemoryLimiter:
     def take(self, user_id: str, count: int, *, per_minute: int) -> Taken:
         return self._take(user_id, count, per_minute, HOUR_MS // 60)
 
+    def take_all(self, counts: Mapping[str, int], *, per_minute: int) -> dict[str, Taken]:
+        return {name: self.take(name, n, per_minute=per_minute) for name, n in counts.items()}
+
     def take_hourly(self, user_id: str, count: int, *, per_hour: int) -> Taken:
         return self._take(user_id, count, per_hour, HOUR_MS)
 

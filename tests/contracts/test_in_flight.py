@@ -78,6 +78,16 @@ def test_a_lane_tells_its_pace_by_partition(lanes, user):
     assert lanes.pace(user, 2) is None
 
 
+def test_a_pace_is_looked_up_again_after_a_moment(redis, guard, user):
+    now = [0.0]
+    lanes = redis_uploads.RedisLanes(redis, guard, lambda: now[0])
+    assert lanes.pace(user, 0) is None
+    lanes.report({(user, 0): LanePace(1, 1.0)})
+    assert lanes.pace(user, 0) is None
+    now[0] += redis_uploads.PACE_SECONDS
+    assert lanes.pace(user, 0) == LanePace(1, 1.0)
+
+
 @pytest.mark.parametrize(("first", "second", "granted"), [(9, 1, 1), (10, 1, 0), (8, 5, 2)])
 def test_no_more_than_the_rate_is_granted_within_a_minute(limiter, user, first, second, granted):
     assert limiter.take(user, first, per_minute=10) == Taken(first)
@@ -86,6 +96,19 @@ def test_no_more_than_the_rate_is_granted_within_a_minute(limiter, user, first, 
     if granted < second:
         assert 1 <= taken.retry_after_seconds <= 60
     assert limiter.take(user + "0", 10, per_minute=10) == Taken(10)
+
+
+def test_the_rates_of_many_users_are_counted_in_one_go_and_apart(limiter, user):
+    limiter.take(user, 9, per_minute=10)
+    taken = limiter.take_all({user: 5, user + "0": 10, user + "1": 11}, per_minute=10)
+    assert {name: one.granted for name, one in taken.items()} == {
+        user: 1,
+        user + "0": 10,
+        user + "1": 10,
+    }
+    assert taken[user + "0"] == Taken(10)
+    assert limiter.take_all({}, per_minute=10) == {}
+    assert limiter.take(user + "0", 1, per_minute=10).granted == 0
 
 
 def test_hours_are_counted_apart_from_minutes(limiter, user):
@@ -110,3 +133,4 @@ def test_without_redis_nothing_fails_and_the_rate_still_holds(absent_redis, guar
     assert lanes.pace("topic", 0) is None
     limiter = rate_limits.LimitsRateLimiter(absent_redis, guard)
     assert limiter.take(user, 3, per_minute=2).granted == 2
+    assert limiter.take_all({user: 1, user + "0": 2}, per_minute=2)[user].granted == 0

@@ -16,6 +16,7 @@ import time
 import uuid
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 import urllib3
 from botocore.auth import SigV4Auth
@@ -39,6 +40,7 @@ class JsonCalls:
         meta = client.meta
         model = meta.service_model
         self._url = meta.endpoint_url.rstrip("/") + "/"
+        self._path = urlsplit(self._url).path  # urllib3 looks at a whole URL anew each time
         self._prefix = model.metadata["targetPrefix"]
         self._scope = (model.signing_name, meta.region_name)
         self._attempts = meta.config.retries["total_max_attempts"]
@@ -66,7 +68,7 @@ class JsonCalls:
     def _answer(self, operation: str, body: bytes) -> dict[str, Any]:
         try:
             answer = self._http.urlopen(
-                "POST", self._url, body=body, headers=self._signed(operation, body)
+                "POST", self._path, body=body, headers=self._signed(operation, body)
             )
         except urllib3.exceptions.HTTPError as error:
             raise HTTPClientError(error=error) from error

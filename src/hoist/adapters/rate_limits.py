@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
@@ -17,31 +18,65 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from hoist.adapters.redis_client import Guard
 from hoist.domain.volatile import Taken
 
+WHAT = "uploads"
+
 
 class LimitsRateLimiter:
     def __init__(self, redis: Any, guard: Guard) -> None:
         # Its pool, whose callers wait for a connection: more at once are no outage.
-        storage = RedisStorage("redis://", connection_pool=redis.connection_pool)
-        self._shared = SlidingWindowCounterRateLimiter(storage)
+        self._storage = _Storage("redis://", connection_pool=redis.connection_pool)
+        self._shared = SlidingWindowCounterRateLimiter(self._storage)
         self._own = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._guard = guard
 
     def take(self, user_id: str, count: int, *, per_minute: int) -> Taken:
-        return self._take(RateLimitItemPerMinute(per_minute), user_id, count)
+        return self.take_all({user_id: count}, per_minute=per_minute)[user_id]
+
+    def take_all(self, counts: Mapping[str, int], *, per_minute: int) -> dict[str, Taken]:
+        return self._take(RateLimitItemPerMinute(per_minute), counts)
 
     def take_hourly(self, user_id: str, count: int, *, per_hour: int) -> Taken:
-        return self._take(RateLimitItemPerHour(per_hour), user_id, count)
+        return self._take(RateLimitItemPerHour(per_hour), {user_id: count})[user_id]
 
-    def _take(self, item: RateLimitItem, user_id: str, count: int) -> Taken:
+    def _take(self, item: RateLimitItem, counts: Mapping[str, int]) -> dict[str, Taken]:
+        none = dict.fromkeys(counts, False)
+        in_one_go = self._guard(lambda: self._storage.acquire_all(item, counts), none)
+        return {
+            user_id: Taken(count) if in_one_go[user_id] else self._some(item, user_id, count)
+            for user_id, count in counts.items()
+        }
+
+    def _some(self, item: RateLimitItem, user_id: str, count: int) -> Taken:
         taken = self._guard(lambda: _take(self._shared, item, user_id, count), None)
         return taken or _take(self._own, item, user_id, count)
 
 
+class _Storage(RedisStorage):
+    """The library's, which also asks for many users at once."""
+
+    def acquire_all(self, item: RateLimitItem, counts: Mapping[str, int]) -> dict[str, bool]:
+        """Whose requests are all within the rate; these are counted, no others."""
+        connection: Any = self.get_connection()
+        pipeline = connection.pipeline(transaction=False)
+        for user_id, count in counts.items():
+            name = item.key_for(WHAT, user_id)
+            windows = self._previous_window_key(name), self._current_window_key(name)
+            self.lua_acquire_sliding_window(
+                [self.prefixed_key(window) for window in windows],
+                [item.amount, item.get_expiry(), count],
+                pipeline,
+            )
+        return {
+            user_id: bool(is_acquired)
+            for user_id, is_acquired in zip(counts, pipeline.execute(), strict=True)
+        }
+
+
 def _take(strategy: Strategy, item: RateLimitItem, user_id: str, count: int) -> Taken:
-    if strategy.hit(item, "uploads", user_id, cost=count):
+    if strategy.hit(item, WHAT, user_id, cost=count):
         return Taken(count)
-    stats = strategy.get_window_stats(item, "uploads", user_id)
+    stats = strategy.get_window_stats(item, WHAT, user_id)
     granted = min(count, stats.remaining)
-    if granted and not strategy.hit(item, "uploads", user_id, cost=granted):
+    if granted and not strategy.hit(item, WHAT, user_id, cost=granted):
         granted = 0
     return Taken(granted, max(1, math.ceil(stats.reset_time - time.time())))

@@ -5,7 +5,8 @@ Down     all act as if empty, for a second at a time
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hoist.adapters.redis_client import Guard
@@ -13,6 +14,7 @@ from hoist.domain.ports import Clock
 from hoist.domain.volatile import LanePace, Progress
 
 LEASES_SECONDS, BOARD_SECONDS, LANES_SECONDS = 24 * 3600, 3600, 24 * 3600
+PACE_SECONDS = 0.1
 # Its presence tells "no leases" from "forgotten"; its end never comes.
 KNOWN, NEVER = "", float("inf")
 
@@ -93,8 +95,13 @@ class RedisProgressBoard:
 
 
 class RedisLanes:
-    def __init__(self, client: Any, guard: Guard) -> None:
-        self._redis, self._guard = client, guard
+    """Each process looks a lane's pace up once every ``PACE_SECONDS``."""
+
+    def __init__(
+        self, client: Any, guard: Guard, seconds: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._redis, self._guard, self._seconds = client, guard, seconds
+        self._looked_up: dict[tuple[str, int], tuple[float, LanePace | None]] = {}
 
     def report(self, done: Mapping[tuple[str, int], LanePace]) -> None:
         def ask() -> bool:
@@ -108,6 +115,14 @@ class RedisLanes:
         self._guard(ask, False)
 
     def pace(self, topic: str, partition: int) -> LanePace | None:
+        now, place = self._seconds(), (topic, partition)
+        at, pace = self._looked_up.get(place, (-PACE_SECONDS, None))
+        if now - at >= PACE_SECONDS:
+            pace = self._pace(topic, partition)
+            self._looked_up[place] = now, pace
+        return pace
+
+    def _pace(self, topic: str, partition: int) -> LanePace | None:
         found: bytes | None = self._guard(lambda: self._redis.get(_lane(topic, partition)), None)
         if found is None:
             return None

@@ -157,6 +157,9 @@ class RateLimiter(Protocol):
     def take(self, user_id: str, count: int, *, per_minute: int) -> Taken:
         """Count up to *count* requests; the rest is not granted and not counted."""
 
+    def take_all(self, counts: Mapping[str, int], *, per_minute: int) -> dict[str, Taken]:
+        """The same for many users, by id, in one go."""
+
     def take_hourly(self, user_id: str, count: int, *, per_hour: int) -> Taken:
         """The same for an hour; the two are counted apart."""
 
@@ -175,7 +178,8 @@ class Lanes(Protocol):
     def report(self, done: Mapping[tuple[str, int], LanePace]) -> None:
         """By (topic, partition)."""
 
-    def pace(self, topic: str, partition: int) -> LanePace | None: ...
+    def pace(self, topic: str, partition: int) -> LanePace | None:
+        """As it was told within the last moments; None when nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)

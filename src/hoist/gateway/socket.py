@@ -49,7 +49,10 @@ class _WholeFrames:
             if self._is_broken:  # whatever follows half a frame is read as its other half
                 raise BrokenPipeError("an earlier frame could not be finished")
             self._is_broken = True
-            self._inner.sendall(data)
+            # ``sendall`` asks for the size of the kernel's buffer first, each time.
+            sent = self._inner.send(data)
+            if sent < len(data):
+                self._inner.sendall(data[sent:])
             self._is_broken = False
         return len(data)
 

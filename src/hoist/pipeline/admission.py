@@ -111,13 +111,14 @@ class Admission:
     def _over_rate(self, wanted: Sequence[Wanted]) -> dict[str, Rejected]:
         refused: dict[str, Rejected] = {}
         uncounted = [one for one in wanted if one.file_id not in self.counted]
-        for user_id, mine in _by_user(uncounted).items():
-            tier = mine[-1].tier
+        by_user = _by_user(uncounted)
+        for tier in sorted({mine[-1].tier for mine in by_user.values()}):
             limit = self.policy().tier(tier).requests_per_minute
-            taken = self.limiter.take(user_id, len(mine), per_minute=limit)
-            if taken.granted < len(mine):
-                error = self._rate_limited(tier, limit, taken.retry_after_seconds)
-                refused |= {one.file_id: error for one in mine[taken.granted :]}
+            counts = {name: len(mine) for name, mine in by_user.items() if mine[-1].tier == tier}
+            for user_id, taken in self.limiter.take_all(counts, per_minute=limit).items():
+                if beyond := by_user[user_id][taken.granted :]:
+                    error = self._rate_limited(tier, limit, taken.retry_after_seconds)
+                    refused |= {one.file_id: error for one in beyond}
         self.counted.update({one.file_id: None for one in uncounted if one.file_id not in refused})
         if len(self.counted) > COUNTED_MAX:
             self.counted.clear()
