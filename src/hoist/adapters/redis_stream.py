@@ -146,7 +146,7 @@ class EventFeed:
                 self._send("subscribe", channel)
         heard_at = time.monotonic()
         while not self._stopping.is_set():
-            message = pubsub.get_message(timeout=min(1.0, self._quiet_seconds))
+            message = _next(pubsub, min(1.0, self._quiet_seconds))
             silent_seconds = time.monotonic() - heard_at
             if message:
                 heard_at = time.monotonic()
@@ -206,6 +206,18 @@ class EventFeed:
             getattr(self._pubsub, verb)(*channels)
         except (redis.RedisError, OSError) as error:
             logger.warning("subscription waits", extra={"reason": repr(error)})
+
+
+def _next(pubsub: Any, seconds: float) -> dict[str, Any] | None:
+    """The next message, or None after *seconds*. ``get_message`` polls twice before it reads."""
+    try:
+        answer = pubsub.connection.read_response(
+            timeout=seconds, disconnect_on_error=False, push_request=True
+        )
+    except redis.TimeoutError:
+        return None
+    message: dict[str, Any] | None = pubsub.handle_message(answer)
+    return message
 
 
 def _numbered(body: dict[str, Any], n: int) -> dict[str, Any]:
