@@ -111,6 +111,15 @@ def test_the_rates_of_many_users_are_counted_in_one_go_and_apart(limiter, user):
     assert limiter.take(user + "0", 1, per_minute=10).granted == 0
 
 
+def test_rates_are_counted_also_by_a_redis_that_began_anew(redis, redis_limiter, user):
+    redis.script_flush()
+    assert redis_limiter.take_all({user: 9, user + "0": 1}, per_minute=10) == {
+        user: Taken(9),
+        user + "0": Taken(1),
+    }
+    assert redis_limiter.take(user, 2, per_minute=10).granted == 1
+
+
 def test_hours_are_counted_apart_from_minutes(limiter, user):
     assert limiter.take(user, 10, per_minute=10) == Taken(10)
     assert limiter.take_hourly(user, 10, per_hour=12) == Taken(10)

@@ -14,6 +14,7 @@ from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import RateLimiter as Strategy
 from limits.strategies import SlidingWindowCounterRateLimiter
+from redis.exceptions import NoScriptError
 
 from hoist.adapters.redis_client import Guard
 from hoist.domain.volatile import Taken
@@ -56,16 +57,22 @@ class _Storage(RedisStorage):
 
     def acquire_all(self, item: RateLimitItem, counts: Mapping[str, int]) -> dict[str, bool]:
         """Whose requests are all within the rate; these are counted, no others."""
+        try:
+            return self._acquire_all(item, counts)
+        except NoScriptError:  # Redis began anew; it has done nothing of this
+            connection: Any = self.get_connection()
+            connection.script_load(self.SCRIPT_ACQUIRE_SLIDING_WINDOW)
+            return self._acquire_all(item, counts)
+
+    def _acquire_all(self, item: RateLimitItem, counts: Mapping[str, int]) -> dict[str, bool]:
         connection: Any = self.get_connection()
-        pipeline = connection.pipeline(transaction=False)
+        # Not the script itself, which asks first whether Redis knows it.
+        pipeline, sha = connection.pipeline(False), self.lua_acquire_sliding_window.sha
         for user_id, count in counts.items():
             name = item.key_for(WHAT, user_id)
             windows = self._previous_window_key(name), self._current_window_key(name)
-            self.lua_acquire_sliding_window(
-                [self.prefixed_key(window) for window in windows],
-                [item.amount, item.get_expiry(), count],
-                pipeline,
-            )
+            keys = [self.prefixed_key(window) for window in windows]
+            pipeline.evalsha(sha, 2, *keys, item.amount, item.get_expiry(), count)
         return {
             user_id: bool(is_acquired)
             for user_id, is_acquired in zip(counts, pipeline.execute(), strict=True)
