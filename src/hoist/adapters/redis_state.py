@@ -11,14 +11,14 @@ import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import redis
 
 from hoist.adapters.redis_client import AWAY_SECONDS, Guard
 from hoist.domain.errors import Unavailable
-from hoist.domain.versions import known
+from hoist.domain.versions import known, members
 from hoist.domain.volatile import PAGES_KEPT, Answer, KeptPage
 
 PAGE_SECONDS, ANSWER_SECONDS, GENERATION_SECONDS = 60, 24 * 3600, 24 * 3600
@@ -174,7 +174,7 @@ class RedisAnswers:
         def ask() -> bool:
             pipeline = self._redis.pipeline(transaction=False)
             for file_id, answer in answers.items():
-                text = json.dumps(asdict(answer))
+                text = json.dumps(members(answer))
                 arguments = [text, ANSWER_SECONDS, answer.state, answer.fingerprint]
                 # Not by its hash: redis-py would first ask whether it is known, one trip more.
                 pipeline.eval(PUT_ANSWER, 1, _answer(file_id), *arguments)

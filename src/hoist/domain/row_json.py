@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple
 from typing import Any
 
 from hoist.domain.account import Account, account_from_json, account_to_json
@@ -25,7 +24,7 @@ from hoist.domain.sharing import (
     share_from_json,
     share_to_json,
 )
-from hoist.domain.versions import unknown
+from hoist.domain.versions import members, unknown
 
 _NAMES = """
 userId fileId messageId name folder size contentType visibility checksumSha256 partChecksums status
@@ -115,11 +114,11 @@ def record_from_json(data: Mapping[str, Any], steps: Iterable[Step] = ()) -> Fil
 
 def steps_to_json(steps: Iterable[Step]) -> list[list[Any]]:
     """Each step as a list, in the order of its members."""
-    return [list(astuple(step)) for step in steps]
+    return [list(members(step).values()) for step in steps]
 
 
 def steps_from_json(data: Iterable[list[Any]]) -> tuple[Step, ...]:
-    return tuple(Step(*members) for members in data)
+    return tuple(Step(*told) for told in data)
 
 
 def row_to_json(row: Row) -> tuple[str, dict[str, Any]]:

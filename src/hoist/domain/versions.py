@@ -41,15 +41,20 @@ def upcast(data: Any, steps: Sequence[Step]) -> Any:
 
 def row_to_members(row: Any) -> dict[str, Any]:
     """The dataclass *row* as JSON-ready members; ``members_of_row`` is its inverse."""
-    members = asdict(row)
-    unknown: dict[str, Any] = members.pop("unknown")
-    return unknown | members
+    told = asdict(row)
+    unknown: dict[str, Any] = told.pop("unknown")
+    return unknown | told
 
 
 def members_of_row(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
     """What to make a *kind* of: its members, and in ``unknown`` those of a newer release."""
-    members = known(kind, data)
-    return members | {"unknown": unknown(data, members)}
+    told = known(kind, data)
+    return told | {"unknown": unknown(data, told)}
+
+
+def members(thing: Any) -> dict[str, Any]:
+    """What a dataclass has, by name, as it is: ``asdict`` copies all that is in it, deeply."""
+    return {field.name: getattr(thing, field.name) for field in fields(thing)}
 
 
 def known(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
