@@ -109,7 +109,7 @@ class SafeServer(simple_websocket.Server):  # type: ignore[misc]
 
     def send(self, *texts: str) -> None:
         """Each of *texts* is a message of its own; all go in one write, after ``accept``."""
-        is_accepted = self._accepted.wait(WRITE_SECONDS_MAX)
+        is_accepted = self._accepted.is_set() or self._accepted.wait(WRITE_SECONDS_MAX)
         with self._sending:
             if not (self.connected and is_accepted):
                 raise ConnectionClosed(self.close_reason, self.close_message)
@@ -122,7 +122,8 @@ class SafeServer(simple_websocket.Server):  # type: ignore[misc]
     def receive(self, timeout: float | None = None) -> str | None:
         """The next message, or None after *timeout* seconds. Raises ``ConnectionClosed``."""
         message: str | None = super().receive(timeout)
-        self.sock.room.set()
+        if not self.sock.room.is_set():  # to look is free, to set is not
+            self.sock.room.set()
         return message
 
     def close(self, reason: int | None = None, message: str | None = None) -> None:
