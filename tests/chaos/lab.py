@@ -27,7 +27,7 @@ PEOPLE = (("ada", "basic"), ("grace", "premium"))
 # Uploads are settled soon, so that the last word on each can be waited for.
 LIFE = {"urlExpiresSeconds": 20, "concurrentUploads": 1000, "requestsPerMinute": 60_000}
 PREMIUM = {"multipartThreshold": 5 * 1024**2}
-BACK_SECONDS_MAX = 60.0
+BACK_SECONDS_MAX, TIERS_SECONDS = 60.0, 2.0
 OVERRIDES = {"HOIST_GRACE_SECONDS": "5", "HOIST_JANITOR_SECONDS": "2"}
 
 
@@ -150,20 +150,20 @@ class Lab:
 
     @contextmanager
     def tiers(self, **changes: Mapping[str, Any]) -> Iterator[None]:
-        """Other limits for a while. Every process looks at the file once a second."""
-        path = Path(self.direct["HOIST_TIERS_FILE"])
-        before = path.read_text()
+        """Other limits for a while."""
+        before = json.loads(Path(self.direct["HOIST_TIERS_FILE"]).read_text())
         self._write_tiers(**changes)
-        time.sleep(2)
         try:
             yield
         finally:
-            path.write_text(before)
+            self._write_tiers(**before)
 
     def _write_tiers(self, **changes: Mapping[str, Any]) -> None:
+        """Returns once every process knows: each looks at the file once a second."""
         path = Path(self.direct["HOIST_TIERS_FILE"])
         tiers = json.loads(path.read_text())
         for name, members in changes.items():
             tiers[name] |= members
         path.with_suffix(".new").write_text(json.dumps(tiers))
         path.with_suffix(".new").replace(path)
+        time.sleep(TIERS_SECONDS)
