@@ -56,7 +56,7 @@ def crash(case: Case) -> None:
     points = case.shuffled(REACHED)[: case.lab.size(8, len(REACHED))]
     fired = dict.fromkeys(points, 0)
     crashes = case.lab.size(1, CRASHES)
-    with _room(case), case.load(40, parts=0.15, cancels=0.2), _store_errors(case, 0.05):
+    with _room(case), case.load(40, parts=0.15, cancels=0.2):
         for _ in range(case.lab.size(1, ROUNDS_MAX)):
             for name in points:
                 fired[name] += _crash(case, name)
@@ -84,7 +84,7 @@ def _crash(case: Case, point: str) -> bool:
     if "dlq" in point:
         case.lab.poison(case.users[0].tier)
     # A record goes up the ladder when it fails alone, while the store answers others.
-    with _store_errors(case, 0.5) if "retry" in point else nullcontext():
+    with faults.on("store", errors=0.5 if "retry" in point else 0.05):
         has_fired = truth.wait_until(
             lambda: any(faults.fired(service) for service in CRASHING), CRASH_SECONDS_MAX
         )
@@ -98,10 +98,6 @@ def _room(case: Case) -> AbstractContextManager[None]:
     if not case.lab.is_long:
         return nullcontext()
     return case.lab.tiers(basic={"storageQuota": CRASH_QUOTA_BYTES})
-
-
-def _store_errors(case: Case, share: float) -> AbstractContextManager[None]:
-    return case.lab.faults.on("store", errors=share)
 
 
 @scenario("churn", "R10", "consumers join and leave their groups every few seconds; some freeze")
