@@ -67,12 +67,12 @@ def main(
     try:
         lab = Lab(stack, seed, is_long=is_long, quiet_seconds=quiet_seconds)
         cases = run(lab, entries, click.echo)
+        if page:  # now: what was found must not be lost with a check of the checks
+            report.write(page, cases, in_order())
         missed = _blind(cases)
         lab.close()
     finally:
         stack.down()
-    if page:
-        report.write(page, cases, in_order())
     sys.exit(_told(cases, missed, seed))
 
 
