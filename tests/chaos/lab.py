@@ -43,8 +43,8 @@ class Lab:
         os.environ.update({k: v for k, v in self.direct.items() if k.startswith("AWS_")})
         self.services = self.new_services()
         self.urls = self.settings["HOIST_URL"].split(",")
-        # Small enough that some are over it before a run ends.
-        basic = {"storageQuota": self.size(150_000, 1_500_000)}
+        # Small enough that some are over it before a run ends, but not long before.
+        basic = {"storageQuota": self.size(150_000, 5_000_000)}
         self._write_tiers(basic=LIFE | basic, premium=LIFE | PREMIUM)
 
     def new_services(self) -> Services:

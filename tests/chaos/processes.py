@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import islice
 
@@ -30,8 +29,6 @@ CRASHING = (
     "janitor",
 )
 CRASHES, ROUNDS_MAX = 600, 30  # R2's twelve points fifty times; each round tries every point
-# Of a basic user, in the long run: filled late, so that there is work to crash in until then.
-CRASH_QUOTA_BYTES = 5_000_000
 CRASH_SECONDS_MAX, BACK_SECONDS_MAX, DRAIN_SECONDS_MAX = 8.0, 40.0, 15.0
 
 
@@ -56,7 +53,7 @@ def crash(case: Case) -> None:
     points = case.shuffled(REACHED)[: case.lab.size(8, len(REACHED))]
     fired = dict.fromkeys(points, 0)
     crashes = case.lab.size(1, CRASHES)
-    with _room(case), case.load(40, parts=0.15, cancels=0.2):
+    with case.load(40, parts=0.15, cancels=0.2):
         for _ in range(case.lab.size(1, ROUNDS_MAX)):
             for name in points:
                 fired[name] += _crash(case, name)
@@ -92,12 +89,6 @@ def _crash(case: Case, point: str) -> bool:
         faults.disarm(service)
     truth.wait_until(lambda: not case.lab.down(), BACK_SECONDS_MAX)
     return has_fired is not None
-
-
-def _room(case: Case) -> AbstractContextManager[None]:
-    if not case.lab.is_long:
-        return nullcontext()
-    return case.lab.tiers(basic={"storageQuota": CRASH_QUOTA_BYTES})
 
 
 @scenario("churn", "R10", "consumers join and leave their groups every few seconds; some freeze")
