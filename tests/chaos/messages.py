@@ -141,6 +141,34 @@ def _mend_and_replay(case: Case, letters: Sequence[Letter]) -> None:
             case.complain("I2", f"replay {attempt}", f"added {added} records, not {expected}")
 
 
+@scenario("releases", "R20", "requests of an older and a newer release among those of this one")
+def releases(case: Case) -> None:
+    """Each is put on its lane twice, as a retry might; nobody may refuse what they do not know."""
+    lab, later = case.lab, {"later": {"deep": [1, None, "\u00e4"]}}
+    before = sum(1 for _ in _letters(case))
+    producer = kafka.producer(lab.direct["HOIST_KAFKA_BOOTSTRAP"])
+    with case.load(20):
+        for number in range(lab.size(60, 6_000)):
+            user = case.users[number % len(case.users)]
+            request = case.ledger.open(user.user_id, "m-" + secrets.token_hex(8), 100)
+            request.outcome = request.outcome.OK
+            value = envelope(user, request.message_id, request.size, lab.services.clock())
+            headers: list[tuple[str, bytes]] = []
+            if case.random.random() < 0.5:
+                told = json.loads(value)
+                value = json.dumps(told | later | {"file": told["file"] | later}).encode()
+                headers = [("hoist-later", b"\x00\xff")]
+            for _ in range(2):
+                key = user.user_id.encode()
+                producer.send(ingest_topic(user.tier), key=key, value=value, headers=headers)
+            time.sleep(0.01)
+        producer.close()
+    if truth.wait_until(lambda: lab.behind() == 0, DONE_SECONDS_MAX) is None:
+        case.complain("I8", "the lanes", f"not done within {DONE_SECONDS_MAX:.0f} s")
+    if extra := sum(1 for _ in _letters(case)) - before:
+        case.complain("I9", "dead letters", f"{extra} messages of other releases were set aside")
+
+
 @scenario("repeats", "R9", "each request is made one to five times, over both transports")
 def repeats(case: Case) -> None:
     count, threads = case.lab.size(360, 10_000), 12
