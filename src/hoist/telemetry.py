@@ -5,6 +5,7 @@ The trace id is an X-Ray one (epoch seconds first), so that both forms name the 
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import random
@@ -13,10 +14,9 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
-from typing import Any
+from functools import lru_cache
 
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_latest
-from pythonjsonlogger.json import JsonFormatter
 
 METRICS_TYPE = CONTENT_TYPE_LATEST
 TRACEPARENT, XRAY = "traceparent", "X-Amzn-Trace-Id"
@@ -29,6 +29,8 @@ cache_lookups = Counter(
     ["result"],
 )
 open_sockets = Gauge("hoist_open_sockets", "WebSockets that this gateway holds")
+_USUAL = frozenset(logging.makeLogRecord({}).__dict__)  # what every record has; the rest is extra
+_encoded = json.JSONEncoder(default=repr).encode
 _service = ""
 _current: ContextVar[str | None] = ContextVar("trace_id", default=None)
 
@@ -87,21 +89,26 @@ def configure_logging(service: str, level: str = "INFO") -> None:
     logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
-class _Line(JsonFormatter):
+class _Line(logging.Formatter):
     def __init__(self, service: str) -> None:
-        super().__init__("%(message)s")
+        super().__init__()
         self._service = service
 
-    def add_fields(
-        self,
-        log_data: dict[str, Any],
-        record: logging.LogRecord,
-        message_dict: dict[str, Any],
-    ) -> None:
-        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        log_data["time"] = f"{at}.{int(record.msecs):03d}Z"
-        log_data["level"] = record.levelname
-        log_data["service"] = self._service
-        super().add_fields(log_data, record, message_dict)
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": f"{_second(int(record.created))}.{int(record.msecs):03d}Z",
+            "level": record.levelname,
+            "service": self._service,
+            "message": record.getMessage(),
+        }
+        line |= {name: value for name, value in record.__dict__.items() if name not in _USUAL}
+        if record.exc_info:
+            line["exc_info"] = self.formatException(record.exc_info)
         if trace_id := _current.get():
-            log_data.setdefault("traceId", trace_id)
+            line.setdefault("traceId", trace_id)
+        return _encoded(line)
+
+
+@lru_cache(10)  # most lines are of now
+def _second(at: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))
