@@ -72,6 +72,8 @@ class Actions:
         if isinstance(frame, UploadFrame):
             count = len(frame.requests)
         self._guard.take(self._session.principal, count)
+        if not isinstance(frame, PingFrame):
+            self._session.drain()  # what was answered before this need not wait for it
         self._by_frame[model](frame, trace_id)
 
     def _upload(self, frame: UploadFrame, trace_id: str) -> None:

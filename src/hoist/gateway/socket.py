@@ -1,197 +1,227 @@
 """A WebSocket that survives hostile and slow peers; flask-sock's own does not (DESIGN section 6).
 
-Whole frames only, one writer at a time, a write that stalls ends the socket, input waits in the
-peer's own buffers when nobody reads it here, and API Gateway's limits hold: text only, 32 KiB a
-frame, 128 KiB a message, no compression.
+Who asks for a message reads for it, so input that nobody takes waits in the peer's own buffers, and
+a socket has no thread of its own. Whole frames only, one writer at a time, a write that stalls ends
+the socket, and API Gateway's limits hold: text only, 32 KiB a frame, 128 KiB a message, no
+compression. Frames are understood and made by ``websockets``, which does no I/O itself.
 """
 
 from __future__ import annotations
 
+import logging
+import socket
 import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-import simple_websocket
 from simple_websocket import ConnectionClosed
-from wsproto.events import (
-    AcceptConnection,
-    BytesMessage,
-    CloseConnection,
-    Ping,
-    Pong,
-    Request,
-    TextMessage,
-)
-from wsproto.utilities import LocalProtocolError, RemoteProtocolError
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHandshake
+from websockets.frames import Close, CloseCode, Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import State
+from websockets.server import ServerProtocol
 
 from hoist.domain.errors import InvalidRequest
 
+logger = logging.getLogger(__name__)
 FRAME_BYTES_MAX, MESSAGE_BYTES_MAX = 32 * 1024, 128 * 1024
-WAITING_MAX = 64
+READ_BYTES = 16 * 1024
 WRITE_SECONDS_MAX = 10.0
-UNSUPPORTED, TOO_BIG = 1003, 1009
+PING_SECONDS = 25.0
 
 __all__ = ["ConnectionClosed", "SafeServer"]
 
 
-class _WholeFrames:
-    """A socket that sends all or fails, and reads only while there is room for what comes."""
-
-    def __init__(self, inner: Any, waiting: list[str]) -> None:
-        self._inner, self._waiting = inner, waiting
-        self._writing = threading.Lock()
-        self._is_broken = self._is_over = False
-        self.room = threading.Event()
-        # Reads happen only after a select said that there is data, so this bounds the writes.
-        inner.settimeout(WRITE_SECONDS_MAX)
-
-    def send(self, data: bytes) -> int:
-        with self._writing:
-            if self._is_broken:  # whatever follows half a frame is read as its other half
-                raise BrokenPipeError("an earlier frame could not be finished")
-            self._is_broken = True
-            # ``sendall`` asks for the size of the kernel's buffer first, each time.
-            sent = self._inner.send(data)
-            if sent < len(data):
-                self._inner.sendall(data[sent:])
-            self._is_broken = False
-        return len(data)
-
-    def recv(self, size: int) -> bytes:
-        while self._is_full():
-            self.room.clear()
-            if self._is_full():
-                self.room.wait()
-        return b"" if self._is_over else bytes(self._inner.recv(size))
-
-    def end(self) -> None:
-        """Let the reader go: nobody takes what waits any more."""
-        self._is_over = True
-        self.room.set()
-
-    def _is_full(self) -> bool:
-        return len(self._waiting) >= WAITING_MAX and not self._is_over
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-
-class SafeServer(simple_websocket.Server):  # type: ignore[misc]
-    """Takes the place of ``simple_websocket.Server`` in flask-sock.
+class SafeServer:
+    """Takes the place of ``simple_websocket.Server`` in flask-sock, under gunicorn.
 
     The handshake is read at once, and answered by ``accept``: a peer that knows it is connected
-    may count on all that its user is told from then on.
+    may count on all that its user is told from then on. One thread receives, any may send or close.
     """
 
-    def handshake(self) -> None:
-        if upgrade := getattr(self.sock, "upgrade", None):
+    mode = "gunicorn"  # how flask-sock ends a request that needs no answer any more
+
+    def __init__(self, environ: Mapping[str, Any], *, ping_interval: float = PING_SECONDS) -> None:
+        """Raises ``InvalidRequest`` when *environ* is no handshake."""
+        self.connected = True
+        self.close_reason: int = CloseCode.ABNORMAL_CLOSURE
+        self.close_message = ""
+        self._protocol = ServerProtocol(
+            state=State.OPEN, max_size=(MESSAGE_BYTES_MAX, FRAME_BYTES_MAX), logger=logger
+        )
+        self._welcome = _handshake(self._protocol, environ)
+        self._socket = environ["gunicorn.socket"]
+        if upgrade := getattr(self._socket, "upgrade", None):
             upgrade()  # frames have limits of their own
-        # Here and not later: the base class starts its reader right after the handshake.
-        self.sock: Any = _WholeFrames(self.sock, self.input_buffer)
-        self._parts: list[str] = []
-        self._frame_bytes = self._message_bytes = 0
-        self._sending = threading.RLock()
-        self._welcome = b""
         self._accepted = threading.Event()
-        try:
-            super().handshake()
-        except (RemoteProtocolError, UnicodeError) as error:
-            raise InvalidRequest("this is no WebSocket handshake (RFC 6455)") from error
+        self._sending = threading.Lock()
+        self._is_broken = False
+        self._messages: deque[str] = deque()
+        self._pieces: list[bytes] = []
+        self._ping_seconds = ping_interval
+        self._heard_at, self._is_asked = time.monotonic(), False
 
     def accept(self) -> None:
         """Answer the handshake. Raises ``ConnectionClosed`` when it is closed already."""
-        if not self.connected:
-            raise ConnectionClosed(self.close_reason, self.close_message)
-        try:
-            self.sock.send(self._welcome)
-        except OSError as error:
-            raise ConnectionClosed(self.close_reason, self.close_message) from error
-        self._accepted.set()
+        with self._sending:
+            self._check_open()
+            try:
+                self._write(self._welcome)
+            except OSError as error:
+                self._lose()
+                raise ConnectionClosed(self.close_reason, self.close_message) from error
+            self._accepted.set()
 
     def send(self, *texts: str) -> None:
-        """Each of *texts* is a message of its own; all go in one write, after ``accept``."""
+        """Each of *texts* is a message of its own; all go in one write, after ``accept``.
+
+        Raises ``ConnectionClosed``, or ``OSError`` when the peer does not take it.
+        """
+        data = b"".join(Frame(Opcode.TEXT, text.encode()).serialize(mask=False) for text in texts)
         is_accepted = self._accepted.is_set() or self._accepted.wait(WRITE_SECONDS_MAX)
         with self._sending:
-            if not (self.connected and is_accepted):
+            self._check_open()
+            if not is_accepted:
                 raise ConnectionClosed(self.close_reason, self.close_message)
-            try:
-                data = b"".join(self.ws.send(TextMessage(data=text)) for text in texts)
-            except LocalProtocolError as error:  # somebody else said goodbye just now
-                raise ConnectionClosed(self.close_reason, self.close_message) from error
-            self.sock.send(data)
+            self._write(data)
 
     def receive(self, timeout: float | None = None) -> str | None:
         """The next message, or None after *timeout* seconds. Raises ``ConnectionClosed``."""
-        message: str | None = super().receive(timeout)
-        if not self.sock.room.is_set():  # to look is free, to set is not
-            self.sock.room.set()
-        return message
+        until = None if timeout is None else time.monotonic() + timeout
+        while not self._messages:
+            self._check_open()
+            left = None if until is None else until - time.monotonic()
+            if left is not None and left <= 0:
+                return None
+            self._read(left)
+        return self._messages.popleft()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the next message is here already."""
+        return bool(self._messages)
 
     def close(self, reason: int | None = None, message: str | None = None) -> None:
         """Say goodbye with *reason*; a second call, or a peer that is gone, is no error."""
-        try:
-            if self._accepted.is_set():
-                super().close(reason, message)
-        except (ConnectionClosed, OSError, LocalProtocolError):
-            pass
-        self.connected = False
-        self.event.set()
-        self.sock.end()
-
-    def _handle_events(self) -> bool:
-        try:
-            return all(self._handle(event) for event in self.ws.events())
-        except LocalProtocolError:
-            return self._ended()
-
-    def _handle(self, event: Any) -> bool:
-        """Whether the connection goes on."""
-        if isinstance(event, TextMessage):
-            return self._take(event)
-        if isinstance(event, BytesMessage):
-            return self._refuse(UNSUPPORTED, "text frames only")
-        if isinstance(event, Ping):
-            self._answer(event.response())
-        elif isinstance(event, Pong):
-            self.pong_received = True
-        elif isinstance(event, Request):
-            self.subprotocol = self.choose_subprotocol(event)
-            self._welcome = self.ws.send(AcceptConnection(subprotocol=self.subprotocol))
-        elif isinstance(event, CloseConnection):
-            self.close_reason, self.close_message = event.code, event.reason
-            self._answer(event.response())
-            return self._ended()
-        return True
-
-    def _take(self, event: TextMessage) -> bool:
-        size = len(event.data.encode())
-        self._frame_bytes += size
-        self._message_bytes += size
-        if self._frame_bytes > FRAME_BYTES_MAX:
-            return self._refuse(TOO_BIG, "a frame has at most 32 KiB")
-        if self._message_bytes > MESSAGE_BYTES_MAX:
-            return self._refuse(TOO_BIG, "a message has at most 128 KiB")
-        if event.data:  # a peer may send empty pieces for ever
-            self._parts.append(event.data)
-        if event.frame_finished:
-            self._frame_bytes = 0
-        if event.message_finished:
-            self.input_buffer.append("".join(self._parts))
-            self._parts, self._message_bytes = [], 0
-            self.event.set()
-        return True
-
-    def _refuse(self, code: int, reason: str) -> bool:
-        self.close_reason, self.close_message = code, reason
-        self._answer(CloseConnection(code, reason))
-        return self._ended()
-
-    def _answer(self, event: Any) -> None:
-        if not self._accepted.wait(WRITE_SECONDS_MAX):
-            raise BrokenPipeError("the handshake was never answered")
+        goodbye = Close(reason or CloseCode.NORMAL_CLOSURE, message or "")
         with self._sending:
-            self.sock.send(self.ws.send(event))
+            if not self.connected:
+                return
+            self.close_reason, self.close_message = goodbye.code, goodbye.reason
+            with suppress(OSError):
+                if self._accepted.is_set():
+                    self._write(Frame(Opcode.CLOSE, goodbye.serialize()).serialize(mask=False))
+            self._messages.clear()
+            self._lose()
 
-    def _ended(self) -> bool:
+    def _read(self, seconds: float | None) -> None:
+        """Take what comes within *seconds*; ask a peer that is silent whether it is there."""
+        patience = self._heard_at + self._ping_seconds - time.monotonic()
+        wait = patience if seconds is None else min(seconds, patience)
+        try:
+            # Under gevent nobody comes between these two, nor between those of ``_write``.
+            self._socket.settimeout(max(0.001, wait))
+            data = self._socket.recv(READ_BYTES)
+        except TimeoutError:
+            self._look_after()
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._lose()
+            return
+        self._heard_at, self._is_asked = time.monotonic(), False
+        self._protocol.receive_data(data)
+        for frame in self._protocol.events_received():
+            self._take(frame)
+        if replies := self._protocol.data_to_send():
+            self._reply(replies)
+        if not self._messages:
+            time.sleep(0)  # pieces and pings without end: others have their turn
+
+    def _take(self, frame: Any) -> None:
+        if frame.opcode is Opcode.BINARY:
+            self.close(CloseCode.UNSUPPORTED_DATA, "text frames only")
+        elif frame.opcode is Opcode.CLOSE:
+            code = Close.parse(frame.data)
+            self.close_reason, self.close_message = code.code, code.reason
+        elif frame.opcode in (Opcode.TEXT, Opcode.CONT) and self.connected:
+            if frame.data:  # a peer may send empty pieces for ever
+                self._pieces.append(frame.data)
+            if frame.fin:
+                self._finish()
+
+    def _finish(self) -> None:
+        """A message is whole."""
+        try:
+            self._messages.append(b"".join(self._pieces).decode())
+        except UnicodeDecodeError:
+            self.close(CloseCode.INVALID_DATA, "text is UTF-8")
+        self._pieces = []
+
+    def _reply(self, replies: list[bytes]) -> None:
+        """Pongs, and a goodbye: an answer, or to a frame against the protocol. It ends with b''."""
+        is_last = replies[-1] == b""
+        if is_last and self._protocol.close_rcvd is None and (said := self._protocol.close_sent):
+            self.close_reason, self.close_message = said.code, said.reason
+        with self._sending:
+            if not self.connected:
+                return
+            try:
+                self._write(b"".join(replies))
+            except OSError:
+                is_last = True
+            if is_last:
+                self._lose()
+
+    def _look_after(self) -> None:
+        """Nothing came. After a whole interval it is asked, after another it is given up."""
+        now = time.monotonic()
+        if now - self._heard_at < self._ping_seconds:
+            return
+        if self._is_asked:
+            self.close(CloseCode.POLICY_VIOLATION, "Ping/Pong timeout")
+            return
+        self._heard_at, self._is_asked = now, True
+        self._reply([Frame(Opcode.PING, b"").serialize(mask=False)])
+
+    def _write(self, data: bytes) -> None:
+        """All of *data*, for who holds the lock. Raises ``OSError``."""
+        if self._is_broken:  # whatever follows half a frame is read as its other half
+            raise BrokenPipeError("an earlier frame could not be finished")
+        self._is_broken = True
+        self._socket.settimeout(WRITE_SECONDS_MAX)
+        # ``sendall`` asks for the size of the kernel's buffer first, each time.
+        sent = self._socket.send(data)
+        if sent < len(data):
+            self._socket.sendall(data[sent:])
+        self._is_broken = False
+
+    def _check_open(self) -> None:
+        if not self.connected:
+            raise ConnectionClosed(self.close_reason, self.close_message)
+
+    def _lose(self) -> None:
+        """It is over, also for whoever reads at this moment."""
         self.connected = False
-        self.event.set()
-        return False
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RD)
+
+
+def _handshake(protocol: ServerProtocol, environ: Mapping[str, Any]) -> bytes:
+    """The answer to the handshake in *environ*, which agrees on no extension."""
+    headers = Headers()
+    for name in ("Connection", "Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Version"):
+        if found := environ.get("HTTP_" + name.upper().replace("-", "_")):
+            headers[name] = found
+    try:
+        key, _, _ = protocol.process_request(Request("/ws", headers))
+    except InvalidHandshake as error:
+        raise InvalidRequest(f"this is no WebSocket handshake (RFC 6455): {error}") from error
+    answer = Headers(Upgrade="websocket", Connection="Upgrade")
+    answer["Sec-WebSocket-Accept"] = key
+    return Response(101, "Switching Protocols", answer).serialize()

@@ -75,9 +75,11 @@ class SocketLife:
                 continue
             session.last_active_at = time.time()
             _answer(actions, session, text)
-            session.drain()
             served += 1
-            if served % TURN_FRAMES == 0:
+            is_turn_over = served % TURN_FRAMES == 0
+            if is_turn_over or not session.socket.is_behind:
+                session.drain()
+            if is_turn_over:
                 time.sleep(0)  # who sends without a pause has never to wait: the others would
 
     def _left_seconds(self, session: Session) -> float | None:
