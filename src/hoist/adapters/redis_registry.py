@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from dataclasses import asdict
 from typing import Any
 
 import redis
@@ -17,7 +16,7 @@ from hoist.adapters.redis_client import Guard
 from hoist.domain.errors import Unavailable
 from hoist.domain.model import Principal
 from hoist.domain.ports import Clock
-from hoist.domain.versions import known
+from hoist.domain.versions import known, members
 from hoist.domain.volatile import Connection
 
 CONNECTION_SECONDS = 2 * 3600 + 600  # API Gateway's maximum life of a socket, and a margin
@@ -34,7 +33,7 @@ class RedisConnections:
     def add(self, connection: Connection) -> None:
         def ask() -> bool:
             pipeline = self._redis.pipeline(transaction=False)
-            text = json.dumps(asdict(connection))
+            text = json.dumps(members(connection))
             pipeline.set(_connection(connection.connection_id), text, ex=CONNECTION_SECONDS)
             pipeline.hset(_of_user(connection.user_id), connection.connection_id, text)
             pipeline.expire(_of_user(connection.user_id), CONNECTION_SECONDS)
@@ -90,7 +89,7 @@ class RedisTickets:
     def issue(self, principal: Principal, *, lives_seconds: int) -> str:
         ticket = secrets.token_urlsafe(32)
         try:
-            self._redis.set(_ticket(ticket), json.dumps(asdict(principal)), ex=lives_seconds)
+            self._redis.set(_ticket(ticket), json.dumps(members(principal)), ex=lives_seconds)
         except redis.RedisError as error:
             raise Unavailable("tickets cannot be kept now") from error
         return ticket

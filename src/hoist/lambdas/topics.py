@@ -7,7 +7,7 @@ form: the first record of each partition to deliver again.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hoist import wiring
@@ -72,12 +72,19 @@ def received(event: Mapping[str, Any]) -> Iterator[Received]:
                 key=base64.b64decode(key) if key is not None else None,
                 value=base64.b64decode(value) if value is not None else None,
                 headers=tuple(
-                    # Lambda gives header bytes as signed numbers, which bytes() refuses.
-                    (name, bytes(byte & 0xFF for byte in numbers))
+                    (name, _unsigned(numbers))
                     for header in record.get("headers") or ()
                     for name, numbers in header.items()
                 ),
             )
+
+
+def _unsigned(numbers: Sequence[int]) -> bytes:
+    """Lambda gives header bytes as signed numbers; ``bytes`` refuses those below zero."""
+    try:
+        return bytes(numbers)
+    except ValueError:
+        return bytes(byte & 0xFF for byte in numbers)
 
 
 def failures(records: list[Received]) -> dict[str, Any]:

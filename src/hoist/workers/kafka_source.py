@@ -90,7 +90,8 @@ def _record(record: Any) -> dict[str, Any]:
         "key": _base64(record.key),
         "value": _base64(record.value),
         "headers": [
-            {name: [byte - 256 if byte > 127 else byte for byte in value or b""]}
+            # Signed numbers, as Java has them: "b".
+            {name: memoryview(value or b"").cast("b").tolist()}
             for name, value in record.headers
         ],
     }
