@@ -109,6 +109,7 @@ workers.sqs_source         polls SQS for them
 workers.metrics            lag, for Prometheus and CloudWatch
 
 adapters.aws               boto3 clients, and what their failures mean
+adapters.signatures        SigV4, its recipe
 adapters.aws_json          its most frequent calls, sent as they are
 adapters.s3                objects
 adapters.s3_signer         presigned URLs

@@ -8,6 +8,8 @@ from threading import Thread
 
 import boto3
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from hoist.adapters import aws, aws_json
@@ -78,6 +80,23 @@ def test_a_call_is_what_the_client_itself_would_send():
         .partition("Signature=")[0]
         .startswith(theirs["Authorization"].partition("SignedHeaders=")[0])
     )
+
+
+@pytest.mark.parametrize("service_name", ["dynamodb", "sqs"])
+@pytest.mark.parametrize("token", ["", "a-role's"], ids=["a user's keys", "a role's"])
+def test_it_is_signed_as_botocore_would(service_name, token, monkeypatch):
+    monkeypatch.setenv("AWS_SESSION_TOKEN", token)
+    with service([FINE]) as (url, asked):
+        url += "/under/a+b"
+        JsonCalls(aws.client(service_name, url))("Query", TableName="é")
+    ((sent, body),) = asked
+    named = sent["Authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    request = AWSRequest("POST", url + "/", {name: sent[name] for name in named})
+    request.data = json.dumps(body).encode()
+    request.context["timestamp"] = sent["X-Amz-Date"]
+    auth = SigV4Auth(aws.own_credentials().get_frozen_credentials(), service_name, "eu-west-1")
+    text = auth.string_to_sign(request, auth.canonical_request(request))
+    assert sent["Authorization"].endswith(f"Signature={auth.signature(text, request)}")
 
 
 @pytest.mark.parametrize("first", [BUSY, LOST], ids=["refused", "lost"])

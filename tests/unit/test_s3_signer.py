@@ -11,7 +11,13 @@ from hoist.domain.errors import Unavailable
 
 KEY = "files/aa/aa000000-0000-5000-8000-000000000000"
 SHA256 = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
-ENDPOINTS = ["", "http://127.0.0.1:4566", "https://cdn.example/under/a+b"]
+ENDPOINTS = {
+    "AWS": "",
+    "an emulator": "http://127.0.0.1:4566",
+    "a path": "https://cdn.example/under/a+b",
+    "a usual port": "https://CDN.example:443",
+    "IPv6": "http://[::1]:4566",
+}
 CALLS = {
     "get": (
         ("get_object", {"ResponseContentType": "text/plain"}),
@@ -76,7 +82,7 @@ def parts(url):
     return place, sorted(query.split("&"))
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=["AWS", "an emulator", "a path"])
+@pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
 @pytest.mark.parametrize("name", CALLS)
 def test_it_is_what_boto3_makes(credentials, endpoint, name):
     client = aws.client("s3", endpoint)

@@ -10,20 +10,20 @@ Wants    no proxy on the way: a VPC endpoint, or a direct one
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import time
 import uuid
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import urllib3
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
 from botocore.httpsession import get_cert_path
 
+from hoist.adapters import signatures
 from hoist.adapters.aws import TEMPORARY, own_credentials
 
 WITH_TOKEN = ("TransactWriteItems",)  # a second attempt of these must not be a second call
@@ -40,9 +40,12 @@ class JsonCalls:
         meta = client.meta
         model = meta.service_model
         self._url = meta.endpoint_url.rstrip("/") + "/"
-        self._path = urlsplit(self._url).path  # urllib3 looks at a whole URL anew each time
+        place = urlsplit(self._url)
+        self._path = place.path  # urllib3 looks at a whole URL anew each time
+        self._signed_path = quote(place.path, safe="/~")
+        self._host = signatures.host(place)
         self._prefix = model.metadata["targetPrefix"]
-        self._scope = (model.signing_name, meta.region_name)
+        self._place = (meta.region_name, model.signing_name)
         self._attempts = meta.config.retries["total_max_attempts"]
         self._http = urllib3.connection_from_url(
             self._url,
@@ -82,13 +85,25 @@ class JsonCalls:
         if credentials is None:
             del self._credentials  # asked again next time: a role may not have answered
             raise NoCredentialsError
+        keys = credentials.get_frozen_credentials()
+        scope = signatures.now(*self._place)
         headers = {
-            "X-Amz-Target": f"{self._prefix}.{operation}",
-            "Content-Type": "application/x-amz-json-1.0",
+            "content-type": "application/x-amz-json-1.0",
+            "host": self._host,
+            "x-amz-date": scope.at,
+            "x-amz-target": f"{self._prefix}.{operation}",
         }
-        request = AWSRequest("POST", self._url, headers, body)
-        SigV4Auth(credentials.get_frozen_credentials(), *self._scope).add_auth(request)
-        return dict(request.headers)
+        if keys.token:
+            headers["x-amz-security-token"] = keys.token
+        request = signatures.canonical_request(
+            "POST", self._signed_path, "", headers, hashlib.sha256(body).hexdigest()
+        )
+        headers["authorization"] = (
+            f"{signatures.ALGORITHM} Credential={keys.access_key}/{scope}, "
+            f"SignedHeaders={signatures.names(headers)}, "
+            f"Signature={signatures.signature(keys.secret_key, scope, request)}"
+        )
+        return headers
 
     @cached_property
     def _credentials(self) -> Any:
