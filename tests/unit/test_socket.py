@@ -236,6 +236,7 @@ def test_empty_pieces_of_a_message_are_not_kept(pair, connect):
         {"HTTP_SEC_WEBSOCKET_KEY": "\xe9"},
         {"HTTP_SEC_WEBSOCKET_KEY": "c2hvcnQ="},
         {"HTTP_SEC_WEBSOCKET_VERSION": "8"},
+        {"HTTP_SEC_WEBSOCKET_PROTOCOL": "\xe9"},
     ],
     ids=str,
 )

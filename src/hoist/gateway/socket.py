@@ -32,6 +32,14 @@ FRAME_BYTES_MAX, MESSAGE_BYTES_MAX = 32 * 1024, 128 * 1024
 READ_BYTES = 16 * 1024
 WRITE_SECONDS_MAX = 10.0
 PING_SECONDS = 25.0
+# Of the headers of a handshake; extensions may be offered, and none is agreed on.
+NAMES = (
+    "Connection",
+    "Upgrade",
+    "Sec-WebSocket-Key",
+    "Sec-WebSocket-Version",
+    "Sec-WebSocket-Protocol",
+)
 
 __all__ = ["ConnectionClosed", "SafeServer"]
 
@@ -215,7 +223,7 @@ class SafeServer:
 def _handshake(protocol: ServerProtocol, environ: Mapping[str, Any]) -> bytes:
     """The answer to the handshake in *environ*, which agrees on no extension."""
     headers = Headers()
-    for name in ("Connection", "Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Version"):
+    for name in NAMES:
         if found := environ.get("HTTP_" + name.upper().replace("-", "_")):
             headers[name] = found
     try:
