@@ -130,6 +130,7 @@ adapters.circuit           who may wait for what is slow or away
 adapters.cloudwatch        numbers and alarms
 adapters.kafka_reader      the log, read by operators
 adapters.redis_client      the client, and going on without it
+adapters.redis_together     many callers' commands in one trip
 adapters.redis_state       list pages, answers
 adapters.redis_uploads     leases, progress, the pace of the lanes
 adapters.redis_registry    open sockets, tickets

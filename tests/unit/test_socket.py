@@ -9,6 +9,7 @@ import tracemalloc
 from contextlib import suppress
 
 import pytest
+from websockets.frames import Frame, Opcode
 
 from hoist.domain.errors import InvalidRequest
 from hoist.gateway import socket as gateway_socket
@@ -249,6 +250,17 @@ def test_what_waits_goes_in_one_write_each_a_message_of_its_own(pair, connect):
     server = connect()
     server.send("one", "two")
     assert pair[1].recv(65536).endswith(b"\x81\x03one\x81\x03two")
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536, 130_000])
+def test_a_message_of_any_size_is_one_whole_frame(pair, connect, size):
+    text = "\u00fc" * (size // 2) + "x" * (size % 2)
+    server, sent = connect(), Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
+    threading.Thread(target=server.send, args=(text,)).start()
+    told = b""
+    while len(told) < len(sent):
+        told += pair[1].recv(65536)
+    assert told == sent
 
 
 def test_what_is_sent_before_it_is_accepted_follows_the_answer_to_the_handshake(pair):

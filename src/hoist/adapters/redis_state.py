@@ -17,6 +17,7 @@ from typing import Any
 import redis
 
 from hoist.adapters.redis_client import AWAY_SECONDS, Guard
+from hoist.adapters.redis_together import Together
 from hoist.domain.errors import Unavailable
 from hoist.domain.versions import known, members
 from hoist.domain.volatile import PAGES_KEPT, Answer, KeptPage
@@ -159,6 +160,7 @@ def _pages(user_id: str, generation: str) -> str:
 class RedisAnswers:
     def __init__(self, client: Any, guard: Guard) -> None:
         self._redis, self._guard = client, guard
+        self._together = Together(client, guard)
 
     def get_many(self, file_ids: Sequence[str]) -> dict[str, Answer]:
         if not file_ids:
@@ -171,18 +173,15 @@ class RedisAnswers:
         }
 
     def put_many(self, answers: Mapping[str, Answer]) -> None:
-        def ask() -> bool:
-            pipeline = self._redis.pipeline(transaction=False)
+        def put(pipeline: Any) -> None:
             for file_id, answer in answers.items():
                 text = json.dumps(members(answer))
                 arguments = [text, ANSWER_SECONDS, answer.state, answer.fingerprint]
                 # Not by its hash: redis-py would first ask whether it is known, one trip more.
                 pipeline.eval(PUT_ANSWER, 1, _answer(file_id), *arguments)
-            pipeline.execute()
-            return True
 
         if answers:
-            self._guard(ask, False)
+            self._together(put)
 
 
 def _answer(file_id: str) -> str:

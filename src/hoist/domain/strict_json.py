@@ -32,7 +32,8 @@ def decode(raw: bytes | str) -> Any:
         is_long = "int_max_str_digits" in str(error)
         why = "a number has too many digits" if is_long else error
         raise Malformed(f"not JSON we accept: {why}") from error
-    if _deeper_than(data, DEPTH_MAX):
+    # As deep as it has brackets, at most.
+    if text.count("{") + text.count("[") > DEPTH_MAX and _deeper_than(data, DEPTH_MAX):
         raise Malformed("not JSON we accept: nested too deeply")
     return data
 

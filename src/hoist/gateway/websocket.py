@@ -71,15 +71,15 @@ class SocketLife:
             if left_seconds is None:
                 return
             text = session.socket.receive(timeout=min(RECEIVE_SECONDS, left_seconds))
-            if text is None or session.principal.expires_at <= self._services.clock() / 1000:
-                continue
-            session.last_active_at = time.time()
-            _answer(actions, session, text)
-            served += 1
-            is_turn_over = served % TURN_FRAMES == 0
-            if is_turn_over or not session.socket.is_behind:
-                session.drain()
-            if is_turn_over:
+            while text is not None and session.principal.expires_at > self._services.clock() / 1000:
+                session.last_active_at = time.time()
+                _answer(actions, session, text)
+                served += 1
+                if served % TURN_FRAMES == 0 or not session.socket.is_behind:
+                    break
+                text = session.socket.receive()
+            session.drain()
+            if text is not None and served % TURN_FRAMES == 0:
                 time.sleep(0)  # who sends without a pause has never to wait: the others would
 
     def _left_seconds(self, session: Session) -> float | None:
