@@ -82,6 +82,7 @@ gateway.joins              parts being joined, each upload once
 gateway.websocket          one socket's life
 gateway.actions            what each frame does
 gateway.socket             a WebSocket that survives hostile and slow peers
+gateway.whole_frames       frames cut out of what comes, the commonest read and made
 gateway.patience           how long a peer may take to say what it wants
 gateway.sessions           the sockets of this process, and who waits
 gateway.management         /@connections, as API Gateway has it

@@ -3,14 +3,14 @@
 Who asks for a message reads for it, so input that nobody takes waits in the peer's own buffers, and
 a socket has no thread of its own. Whole frames only, one writer at a time, a write that stalls ends
 the socket, and API Gateway's limits hold: text only, 32 KiB a frame, 128 KiB a message, no
-compression. Frames are understood and made by ``websockets``, which does no I/O itself.
+compression. What frames mean is ``websockets``' to say, which does no I/O itself; only those that
+are one whole message of text are read here.
 """
 
 from __future__ import annotations
 
 import logging
 import socket
-import struct
 import threading
 import time
 from collections import deque
@@ -27,6 +27,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from hoist.domain.errors import InvalidRequest
+from hoist.gateway.whole_frames import cut, text_frame, whole_text
 
 logger = logging.getLogger(__name__)
 FRAME_BYTES_MAX, MESSAGE_BYTES_MAX = 32 * 1024, 128 * 1024
@@ -70,7 +71,8 @@ class SafeServer:
         self._sending = threading.Lock()
         self._is_broken = False
         self._messages: deque[str] = deque()
-        self._pieces: list[bytes] = []
+        self._rest = b""  # of a frame that has not come whole
+        self._pieces: list[bytes] | None = None  # of a message that has not
         self._ping_seconds = ping_interval
         self._heard_at, self._is_asked = time.monotonic(), False
 
@@ -90,7 +92,7 @@ class SafeServer:
 
         Raises ``ConnectionClosed``, or ``OSError`` when the peer does not take it.
         """
-        data = b"".join(map(_text_frame, texts))
+        data = b"".join(map(text_frame, texts))
         is_accepted = self._accepted.is_set() or self._accepted.wait(WRITE_SECONDS_MAX)
         with self._sending:
             self._check_open()
@@ -144,13 +146,25 @@ class SafeServer:
             self._lose()
             return
         self._heard_at, self._is_asked = time.monotonic(), False
+        frames, self._rest = cut(self._rest + data, FRAME_BYTES_MAX)
+        for whole in frames:
+            if not self.connected:
+                return
+            text = whole_text(whole, FRAME_BYTES_MAX) if self._pieces is None else None
+            if text is None:
+                self._understand(whole)
+            else:
+                self._finish(text)
+        if not self._messages:
+            time.sleep(0)  # pieces and pings without end: others have their turn
+
+    def _understand(self, data: bytes) -> None:
+        """A frame that is not simply a message."""
         self._protocol.receive_data(data)
         for frame in self._protocol.events_received():
             self._take(frame)
         if replies := self._protocol.data_to_send():
             self._reply(replies)
-        if not self._messages:
-            time.sleep(0)  # pieces and pings without end: others have their turn
 
     def _take(self, frame: Any) -> None:
         if frame.opcode is Opcode.BINARY:
@@ -159,18 +173,18 @@ class SafeServer:
             code = Close.parse(frame.data)
             self.close_reason, self.close_message = code.code, code.reason
         elif frame.opcode in (Opcode.TEXT, Opcode.CONT) and self.connected:
+            pieces = self._pieces = self._pieces or []
             if frame.data:  # a peer may send empty pieces for ever
-                self._pieces.append(frame.data)
+                pieces.append(bytes(frame.data))
             if frame.fin:
-                self._finish()
+                self._pieces = None
+                self._finish(b"".join(pieces))
 
-    def _finish(self) -> None:
-        """A message is whole."""
+    def _finish(self, message: bytes) -> None:
         try:
-            self._messages.append(b"".join(self._pieces).decode())
+            self._messages.append(message.decode())
         except UnicodeDecodeError:
             self.close(CloseCode.INVALID_DATA, "text is UTF-8")
-        self._pieces = []
 
     def _reply(self, replies: list[bytes]) -> None:
         """Pongs, and a goodbye: an answer, or to a frame against the protocol. It ends with b''."""
@@ -219,17 +233,6 @@ class SafeServer:
         self.connected = False
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RD)
-
-
-def _text_frame(text: str) -> bytes:
-    """A whole message of a server (RFC 6455 section 5.2): ``Frame`` takes six times as long."""
-    data = text.encode()
-    size = len(data)
-    if size < 126:
-        return struct.pack("!BB", 0x81, size) + data
-    if size < 65536:
-        return struct.pack("!BBH", 0x81, 126, size) + data
-    return struct.pack("!BBQ", 0x81, 127, size) + data
 
 
 def _handshake(protocol: ServerProtocol, environ: Mapping[str, Any]) -> bytes:
