@@ -86,9 +86,11 @@ def nothing_lost(ledger: Ledger, truth: Truth) -> Found:
         if request.outcome is Outcome.OK:
             # Both name the same end: its client heard of it.
             is_one = row is not None and row.status in ("rejected", request.refusal)
+            # Or the row is of a later attempt, whose own answer its client never heard.
+            is_later = row is not None and request.is_open
             ends = [
                 row is not None and row.status in FINAL,
-                request.refusal is not None and not is_one,
+                request.refusal is not None and not (is_one or is_later),
                 name in truth.letters and row is None,
             ]
             if sum(ends) != 1:

@@ -36,7 +36,8 @@ class Request:
     ``answered`` holds every file id it was ever answered with, ``refusal`` the code of the last
     answer if that was a no to an accepted request. ``sent`` is the outcome of the PUT, None when
     none was tried. ``impostors`` counts other files that were accepted under its messageId. It is
-    in doubt once an attempt was never answered: that one may have been accepted.
+    in doubt once an attempt was never answered: that one may have been accepted. It is open while
+    nobody heard what became of the last attempt, whatever an earlier one was answered.
     """
 
     user_id: str
@@ -49,6 +50,7 @@ class Request:
     attempts: int = 0
     impostors: int = 0
     is_in_doubt: bool = False
+    is_open: bool = False
     is_cancelled: bool = False
 
     @property
@@ -58,15 +60,16 @@ class Request:
     def accepted(self, file_id: str) -> None:
         self.outcome = Outcome.OK
         self.answered.add(file_id)
+        self.is_open = True
 
     def granted(self, file_id: str) -> None:
         self.accepted(file_id)
-        self.refusal = None
+        self.refusal, self.is_open = None, False
 
     def rejected(self, code: str, file_id: str) -> None:
         """It was accepted, and a no is what became of it."""
         self.accepted(file_id)
-        self.refusal = code
+        self.refusal, self.is_open = code, False
 
     def turned_away(self) -> None:
         """An attempt that was refused before anything was done."""
@@ -75,7 +78,7 @@ class Request:
 
     def unanswered(self) -> None:
         """An attempt whose answer never came."""
-        self.is_in_doubt = True
+        self.is_in_doubt = self.is_open = True
         if self.outcome is Outcome.FAIL:
             self.outcome = Outcome.UNKNOWN
 

@@ -82,6 +82,20 @@ def test_i1_a_record_and_a_refusal_at_once(ledger, truth):
     assert "I1" in broken(ledger, truth)
 
 
+@pytest.mark.parametrize("ask", ["accepted", "unanswered"])
+def test_a_refusal_and_the_record_of_a_later_attempt_that_nobody_heard_of(ledger, truth, ask):
+    request, this = ledger.requests[GRACE, "m-3"], file_id(GRACE, "m-3")
+    request.accepted(this) if ask == "accepted" else request.unanswered()
+    assert violations(ledger, truth) == []  # it may have been refused again
+    truth.rows = [*truth.rows, row(GRACE, "m-3", "expired")]
+    assert violations(ledger, truth) == []
+    truth.rows[-1] = replace(truth.rows[-1], status="pending")
+    assert "I1" in broken(ledger, truth)
+    truth.rows[-1] = replace(truth.rows[-1], status="expired")
+    request.rejected("quota_exceeded", this)  # but once that is heard, there is no record
+    assert "I1" in broken(ledger, truth)
+
+
 def test_a_record_that_its_client_was_told_of_is_one_end(ledger, truth):
     ledger.requests[ADA, "m-2"].rejected("expired", file_id(ADA, "m-2"))
     assert violations(ledger, truth) == []
