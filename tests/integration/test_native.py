@@ -71,7 +71,15 @@ def processes_of(directory: Path) -> set[psutil.Process]:
 
 
 def alive(processes: set[psutil.Process]) -> list[str]:
-    return [str(process) for process in processes if is_alive(process)]
+    """Those that run, with their command lines: who finds one wants to know what it is."""
+    return [f"{process} {_command(process)}" for process in processes if is_alive(process)]
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error as error:
+        return repr(error)
 
 
 def is_alive(process: psutil.Process) -> bool:
@@ -102,7 +110,7 @@ def test_a_taken_port_is_refused_with_its_holder_and_the_setting_that_moves_it(e
     assert f"port {SHUT['redis']} (redis) is taken by pid {os.getpid()} (" in refused.stderr
     assert f"make up PORT_BASE={OTHER_BASE + 1000}" in refused.stderr
     assert "Traceback" not in refused.stderr
-    assert not processes_of(Path(elsewhere["STACK_DIR"]))
+    assert not alive(processes_of(Path(elsewhere["STACK_DIR"])))
 
 
 @pytest.mark.parametrize("base", ["abc", "80", "65500", "-1", "1.5"])
@@ -198,7 +206,7 @@ def test_a_service_that_cannot_start_is_named_with_its_last_words(tmp_path, else
     assert f"last lines of {tmp_path}/logs/redis.log:\n  out of coffee\n" in failed.stderr
     assert "make logs S=redis" in failed.stderr
     assert "Traceback" not in failed.stderr
-    assert not processes_of(tmp_path)
+    assert not alive(processes_of(tmp_path))
 
 
 def test_a_second_up_is_harmless_and_says_so(stack, at):
