@@ -82,6 +82,7 @@ gateway.joins              parts being joined, each upload once
 gateway.websocket          one socket's life
 gateway.actions            what each frame does
 gateway.socket             a WebSocket that survives hostile and slow peers
+gateway.handshake          how one begins
 gateway.whole_frames       frames cut out of what comes, the commonest read and made
 gateway.patience           how long a peer may take to say what it wants
 gateway.sessions           the sockets of this process, and who waits
@@ -131,7 +132,6 @@ adapters.circuit           who may wait for what is slow or away
 adapters.cloudwatch        numbers and alarms
 adapters.kafka_reader      the log, read by operators
 adapters.redis_client      the client, and going on without it
-adapters.redis_together     many callers' commands in one trip
 adapters.redis_state       list pages, answers
 adapters.redis_uploads     leases, progress, the pace of the lanes
 adapters.redis_registry    open sockets, tickets

@@ -104,6 +104,8 @@ class _Line(logging.Formatter):
         line |= {name: value for name, value in record.__dict__.items() if name not in _USUAL}
         if record.exc_info:
             line["exc_info"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            line["stack_info"] = record.stack_info
         if trace_id := _current.get():
             line.setdefault("traceId", trace_id)
         return _encoded(line)

@@ -226,7 +226,7 @@ def _no_pong(url: str, user: User) -> socket.socket:
 _KINDS: dict[str, tuple[Callable[[str, User], socket.socket], bytes]] = {
     "headers": (_headers, b"X"),
     "body": (_body, b" "),
-    "half a frame": (_half_a_frame, b""),
+    "half a frame": (_half_a_frame, b"x"),
     "no pong": (_no_pong, b""),
 }
 SECONDS_MAX = 60.0  # a socket's: two pings; headers and bodies have less (hoist.gateway.patience)

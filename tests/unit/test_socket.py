@@ -187,6 +187,62 @@ def test_a_peer_that_answers_pings_is_kept_and_its_own_are_answered(pair, connec
     assert theirs.recv(4096) == b"\x8a\x08and you?"
 
 
+def test_a_frame_in_drips_is_no_sign_of_life(pair, connect):
+    _, theirs = pair
+    server = connect(ping_interval=0.2)
+
+    def drip():
+        with suppress(OSError):
+            for byte in frame(TEXT, b"x" * 100):
+                theirs.sendall(bytes([byte]))
+                time.sleep(0.05)  # all of it would take 5 s
+
+    threading.Thread(target=drip, daemon=True).start()
+    with pytest.raises(ConnectionClosed) as closed:
+        server.receive(PATIENCE_SECONDS)
+    assert closed.value.reason == 1008
+
+
+def test_a_write_has_its_own_time_however_short_a_reader_waits_meanwhile():
+    class Torn:
+        """Takes a part at a time; a reader comes in between each time."""
+
+        def __init__(self):
+            self.timeout, self.writes = None, []
+
+        def settimeout(self, seconds):
+            self.timeout = seconds
+
+        def send(self, data):
+            self.writes.append((self.timeout, len(data)))
+            self.timeout = 0.001
+            return min(1000, len(data))
+
+    torn = Torn()
+    server = SafeServer({**HANDSHAKE, "gunicorn.socket": torn}, ping_interval=25)
+    server.accept()
+    del torn.writes[:]
+    server.send("x" * 2496)
+    assert [size for _, size in torn.writes] == [2500, 1500, 500]
+    assert all(9 < seconds <= 10 for seconds, _ in torn.writes)
+
+
+def test_who_sends_before_it_is_accepted_hears_at_once_that_it_never_will_be(pair):
+    ours, _ = pair
+    server, refused = SafeServer({**HANDSHAKE, "gunicorn.socket": ours}, ping_interval=25), []
+
+    def send():
+        with suppress(ConnectionClosed):
+            server.send("early")
+        refused.append(True)
+
+    early = threading.Thread(target=send)
+    early.start()
+    server.close()
+    early.join(5)
+    assert refused
+
+
 def test_a_character_may_be_cut_between_two_pieces(pair, connect):
     _, theirs = pair
     server = connect()
@@ -265,7 +321,7 @@ def test_a_message_of_any_size_is_one_whole_frame(pair, connect, size):
 
 def test_what_is_sent_before_it_is_accepted_follows_the_answer_to_the_handshake(pair):
     ours, theirs = pair
-    server = SafeServer({**HANDSHAKE, "gunicorn.socket": ours})
+    server = SafeServer({**HANDSHAKE, "gunicorn.socket": ours}, ping_interval=25)
     early = threading.Thread(target=server.send, args=("early",))
     early.start()
     theirs.settimeout(0.2)
@@ -283,7 +339,7 @@ def test_what_is_sent_before_it_is_accepted_follows_the_answer_to_the_handshake(
 
 def test_a_socket_closed_before_it_is_accepted_says_nothing(pair):
     ours, theirs = pair
-    server = SafeServer({**HANDSHAKE, "gunicorn.socket": ours})
+    server = SafeServer({**HANDSHAKE, "gunicorn.socket": ours}, ping_interval=25)
     server.close()
     ours.close()
     assert theirs.recv(4096) == b""
@@ -291,7 +347,7 @@ def test_a_socket_closed_before_it_is_accepted_says_nothing(pair):
 
 def test_a_socket_closed_before_it_is_accepted_is_never_told_that_it_is_open(pair):
     ours, theirs = pair
-    server = SafeServer({**HANDSHAKE, "gunicorn.socket": ours})
+    server = SafeServer({**HANDSHAKE, "gunicorn.socket": ours}, ping_interval=25)
     server.close(1001, "going away")
     with pytest.raises(ConnectionClosed):
         server.accept()
@@ -301,7 +357,7 @@ def test_a_socket_closed_before_it_is_accepted_is_never_told_that_it_is_open(pai
 
 def test_a_peer_that_went_before_it_was_accepted_is_closed(pair):
     ours, theirs = pair
-    server = SafeServer({**HANDSHAKE, "gunicorn.socket": ours})
+    server = SafeServer({**HANDSHAKE, "gunicorn.socket": ours}, ping_interval=25)
     theirs.close()
     with pytest.raises(ConnectionClosed):
         server.accept()

@@ -13,7 +13,6 @@ from typing import Any
 import redis
 
 from hoist.adapters.redis_client import Guard
-from hoist.adapters.redis_together import Together
 from hoist.domain.errors import Unavailable
 from hoist.domain.model import Principal
 from hoist.domain.ports import Clock
@@ -30,24 +29,28 @@ def _now_ms() -> int:
 class RedisConnections:
     def __init__(self, client: Any, guard: Guard, clock: Clock = _now_ms) -> None:
         self._redis, self._guard, self._clock = client, guard, clock
-        self._together = Together(client, guard)
 
     def add(self, connection: Connection) -> None:
-        text = json.dumps(members(connection))
-
-        def put(pipeline: Any) -> None:
+        def ask() -> bool:
+            pipeline = self._redis.pipeline(transaction=False)
+            text = json.dumps(members(connection))
             pipeline.set(_connection(connection.connection_id), text, ex=CONNECTION_SECONDS)
             pipeline.hset(_of_user(connection.user_id), connection.connection_id, text)
             pipeline.expire(_of_user(connection.user_id), CONNECTION_SECONDS)
+            pipeline.execute()
+            return True
 
-        self._together(put)
+        self._guard(ask, False)
 
     def remove(self, connection: Connection) -> None:
-        def forget(pipeline: Any) -> None:
+        def ask() -> bool:
+            pipeline = self._redis.pipeline(transaction=False)
             pipeline.delete(_connection(connection.connection_id))
             pipeline.hdel(_of_user(connection.user_id), connection.connection_id)
+            pipeline.execute()
+            return True
 
-        self._together(forget)
+        self._guard(ask, False)
 
     def find(self, connection_id: str) -> Connection | None:
         found = self._guard(lambda: self._redis.get(_connection(connection_id)), None)

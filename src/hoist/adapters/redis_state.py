@@ -17,7 +17,6 @@ from typing import Any
 import redis
 
 from hoist.adapters.redis_client import AWAY_SECONDS, Guard
-from hoist.adapters.redis_together import Together
 from hoist.domain.errors import Unavailable
 from hoist.domain.versions import known, members
 from hoist.domain.volatile import PAGES_KEPT, Answer, KeptPage
@@ -160,7 +159,6 @@ def _pages(user_id: str, generation: str) -> str:
 class RedisAnswers:
     def __init__(self, client: Any, guard: Guard) -> None:
         self._redis, self._guard = client, guard
-        self._together = Together(client, guard)
 
     def get_many(self, file_ids: Sequence[str]) -> dict[str, Answer]:
         if not file_ids:
@@ -173,15 +171,18 @@ class RedisAnswers:
         }
 
     def put_many(self, answers: Mapping[str, Answer]) -> None:
-        def put(pipeline: Any) -> None:
+        def ask() -> bool:
+            pipeline = self._redis.pipeline(transaction=False)
             for file_id, answer in answers.items():
                 text = json.dumps(members(answer))
                 arguments = [text, ANSWER_SECONDS, answer.state, answer.fingerprint]
                 # Not by its hash: redis-py would first ask whether it is known, one trip more.
                 pipeline.eval(PUT_ANSWER, 1, _answer(file_id), *arguments)
+            pipeline.execute()
+            return True
 
         if answers:
-            self._together(put)
+            self._guard(ask, False)
 
 
 def _answer(file_id: str) -> str:

@@ -2,8 +2,8 @@
 
 Each socket has a bounded queue; whoever puts the first message into an empty one also sends it, in
 a thread of its own, so an idle socket costs no thread and a slow reader delays nobody. What the
-socket's own thread has to say, it sends itself, after the frames that came together: that saves
-most of the threads, and of the writes.
+socket's own thread has to say, it sends itself, after each frame; the pongs of pings that came
+together go in one write.
 """
 
 from __future__ import annotations

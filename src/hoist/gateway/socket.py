@@ -19,29 +19,19 @@ from contextlib import suppress
 from typing import Any
 
 from simple_websocket import ConnectionClosed
-from websockets.datastructures import Headers
-from websockets.exceptions import InvalidHandshake
 from websockets.frames import Close, CloseCode, Frame, Opcode
-from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from hoist.domain.errors import InvalidRequest
+from hoist.gateway.handshake import answer_to
 from hoist.gateway.whole_frames import cut, text_frame, whole_text
 
 logger = logging.getLogger(__name__)
+logger.setLevel(logging.INFO)  # the protocol's own debugging shows what frames hold
 FRAME_BYTES_MAX, MESSAGE_BYTES_MAX = 32 * 1024, 128 * 1024
 READ_BYTES = 16 * 1024
 WRITE_SECONDS_MAX = 10.0
-PING_SECONDS = 25.0
-# Of the headers of a handshake; extensions may be offered, and none is agreed on.
-NAMES = (
-    "Connection",
-    "Upgrade",
-    "Sec-WebSocket-Key",
-    "Sec-WebSocket-Version",
-    "Sec-WebSocket-Protocol",
-)
+TURN_FRAMES = 64  # of one read
 
 __all__ = ["ConnectionClosed", "SafeServer"]
 
@@ -55,7 +45,7 @@ class SafeServer:
 
     mode = "gunicorn"  # how flask-sock ends a request that needs no answer any more
 
-    def __init__(self, environ: Mapping[str, Any], *, ping_interval: float = PING_SECONDS) -> None:
+    def __init__(self, environ: Mapping[str, Any], *, ping_interval: float) -> None:
         """Raises ``InvalidRequest`` when *environ* is no handshake."""
         self.connected = True
         self.close_reason: int = CloseCode.ABNORMAL_CLOSURE
@@ -63,16 +53,16 @@ class SafeServer:
         self._protocol = ServerProtocol(
             state=State.OPEN, max_size=(MESSAGE_BYTES_MAX, FRAME_BYTES_MAX), logger=logger
         )
-        self._welcome = _handshake(self._protocol, environ)
+        self._welcome = answer_to(self._protocol, environ)
         self._socket = environ["gunicorn.socket"]
         if upgrade := getattr(self._socket, "upgrade", None):
             upgrade()  # frames have limits of their own
-        self._accepted = threading.Event()
+        self._is_accepted, self._decided = False, threading.Event()
         self._sending = threading.Lock()
         self._is_broken = False
         self._messages: deque[str] = deque()
         self._rest = b""  # of a frame that has not come whole
-        self._pieces: list[bytes] | None = None  # of a message that has not
+        self._pieces: bytearray | None = None  # of a message that has not
         self._ping_seconds = ping_interval
         self._heard_at, self._is_asked = time.monotonic(), False
 
@@ -85,7 +75,8 @@ class SafeServer:
             except OSError as error:
                 self._lose()
                 raise ConnectionClosed(self.close_reason, self.close_message) from error
-            self._accepted.set()
+            self._is_accepted = True
+            self._decided.set()
 
     def send(self, *texts: str) -> None:
         """Each of *texts* is a message of its own; all go in one write, after ``accept``.
@@ -93,10 +84,10 @@ class SafeServer:
         Raises ``ConnectionClosed``, or ``OSError`` when the peer does not take it.
         """
         data = b"".join(map(text_frame, texts))
-        is_accepted = self._accepted.is_set() or self._accepted.wait(WRITE_SECONDS_MAX)
+        is_decided = self._decided.is_set() or self._decided.wait(WRITE_SECONDS_MAX)
         with self._sending:
             self._check_open()
-            if not is_accepted:
+            if not is_decided:
                 raise ConnectionClosed(self.close_reason, self.close_message)
             self._write(data)
 
@@ -124,7 +115,7 @@ class SafeServer:
                 return
             self.close_reason, self.close_message = goodbye.code, goodbye.reason
             with suppress(OSError):
-                if self._accepted.is_set():
+                if self._is_accepted:
                     self._write(Frame(Opcode.CLOSE, goodbye.serialize()).serialize(mask=False))
             self._messages.clear()
             self._lose()
@@ -134,7 +125,7 @@ class SafeServer:
         patience = self._heard_at + self._ping_seconds - time.monotonic()
         wait = patience if seconds is None else min(seconds, patience)
         try:
-            # Under gevent nobody comes between these two, nor between those of ``_write``.
+            # Under gevent nobody comes between these two.
             self._socket.settimeout(max(0.001, wait))
             data = self._socket.recv(READ_BYTES)
         except TimeoutError:
@@ -145,9 +136,12 @@ class SafeServer:
         if not data:
             self._lose()
             return
-        self._heard_at, self._is_asked = time.monotonic(), False
         frames, self._rest = cut(self._rest + data, FRAME_BYTES_MAX)
-        for whole in frames:
+        if frames:  # a frame in drips proves no peer that understands
+            self._heard_at, self._is_asked = time.monotonic(), False
+        for number, whole in enumerate(frames, start=1):
+            if number % TURN_FRAMES == 0:
+                time.sleep(0)  # thousands of pings or pieces may have come: others have their turn
             if not self.connected:
                 return
             text = whole_text(whole, FRAME_BYTES_MAX) if self._pieces is None else None
@@ -156,7 +150,7 @@ class SafeServer:
             else:
                 self._finish(text)
         if not self._messages:
-            time.sleep(0)  # pieces and pings without end: others have their turn
+            time.sleep(0)  # nor may there be an end of them
 
     def _understand(self, data: bytes) -> None:
         """A frame that is not simply a message."""
@@ -173,12 +167,11 @@ class SafeServer:
             code = Close.parse(frame.data)
             self.close_reason, self.close_message = code.code, code.reason
         elif frame.opcode in (Opcode.TEXT, Opcode.CONT) and self.connected:
-            pieces = self._pieces = self._pieces or []
-            if frame.data:  # a peer may send empty pieces for ever
-                pieces.append(bytes(frame.data))
+            pieces = self._pieces = bytearray() if self._pieces is None else self._pieces
+            pieces += frame.data
             if frame.fin:
                 self._pieces = None
-                self._finish(b"".join(pieces))
+                self._finish(bytes(pieces))
 
     def _finish(self, message: bytes) -> None:
         try:
@@ -189,7 +182,8 @@ class SafeServer:
     def _reply(self, replies: list[bytes]) -> None:
         """Pongs, and a goodbye: an answer, or to a frame against the protocol. It ends with b''."""
         is_last = replies[-1] == b""
-        if is_last and self._protocol.close_rcvd is None and (said := self._protocol.close_sent):
+        said = self._protocol.close_sent
+        if is_last and said and said is not self._protocol.close_rcvd:
             self.close_reason, self.close_message = said.code, said.reason
         with self._sending:
             if not self.connected:
@@ -217,11 +211,11 @@ class SafeServer:
         if self._is_broken:  # whatever follows half a frame is read as its other half
             raise BrokenPipeError("an earlier frame could not be finished")
         self._is_broken = True
-        self._socket.settimeout(WRITE_SECONDS_MAX)
-        # ``sendall`` asks for the size of the kernel's buffer first, each time.
-        sent = self._socket.send(data)
-        if sent < len(data):
-            self._socket.sendall(data[sent:])
+        until = time.monotonic() + WRITE_SECONDS_MAX
+        while data:
+            # Each time: whoever reads meanwhile waits for as long as it likes.
+            self._socket.settimeout(max(0.001, until - time.monotonic()))
+            data = data[self._socket.send(data) :]
         self._is_broken = False
 
     def _check_open(self) -> None:
@@ -231,20 +225,6 @@ class SafeServer:
     def _lose(self) -> None:
         """It is over, also for whoever reads at this moment."""
         self.connected = False
+        self._decided.set()  # who would send before it is accepted need not wait any more
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RD)
-
-
-def _handshake(protocol: ServerProtocol, environ: Mapping[str, Any]) -> bytes:
-    """The answer to the handshake in *environ*, which agrees on no extension."""
-    headers = Headers()
-    for name in NAMES:
-        if found := environ.get("HTTP_" + name.upper().replace("-", "_")):
-            headers[name] = found
-    try:
-        key, _, _ = protocol.process_request(Request("/ws", headers))
-    except InvalidHandshake as error:
-        raise InvalidRequest(f"this is no WebSocket handshake (RFC 6455): {error}") from error
-    answer = Headers(Upgrade="websocket", Connection="Upgrade")
-    answer["Sec-WebSocket-Accept"] = key
-    return Response(101, "Switching Protocols", answer).serialize()

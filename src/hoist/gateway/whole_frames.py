@@ -1,6 +1,6 @@
 """Frames, cut out of what comes, and the commonest ones read and made (RFC 6455 section 5.2).
 
-Nearly every frame is one whole message of text; a general parser takes ten times as long for it.
+Nearly every frame is one whole message of text; a general parser takes twice as long for it.
 What any other frame means is for ``websockets`` to say, also whether it is allowed.
 """
 
