@@ -1,8 +1,8 @@
 """Presigned URLs: SigV4 in the query (AWS-CONTRACTS section 0), signed, never sent.
 
 boto3's ``generate_presigned_url`` validates, serializes and finds the endpoint anew for each URL,
-ten times the work of the signature; a page of a list has fifty. Here the client says once what URLs
-of the bucket begin with, and the rest is the recipe of
+and a page of a list has fifty (docs/performance.md). Here the client says once what URLs of the
+bucket begin with, and the rest is the recipe of
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 """
 
