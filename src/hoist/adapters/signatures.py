@@ -31,7 +31,8 @@ class Scope:
 
 
 def now(region: str, service: str) -> Scope:
-    return Scope(time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()), region, service)
+    # By itself ``gmtime`` asks a coarser clock, which is some milliseconds behind all others.
+    return Scope(time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time())), region, service)
 
 
 def host(place: SplitResult) -> str:
