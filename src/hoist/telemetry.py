@@ -19,7 +19,7 @@ from functools import lru_cache
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_latest
 
 METRICS_TYPE = CONTENT_TYPE_LATEST
-TRACEPARENT, XRAY = "traceparent", "X-Amzn-Trace-Id"
+TRACE_HEADERS = TRACEPARENT, XRAY = "traceparent", "X-Amzn-Trace-Id"
 _W3C = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _XRAY = re.compile(r"Root=1-([0-9a-f]{8})-([0-9a-f]{24})(?:;Parent=([0-9a-f]{16}))?")
 cache_lookups = Counter(

@@ -1,6 +1,7 @@
 """What a gateway tells of the sockets it holds."""
 
 import re
+import threading
 from types import SimpleNamespace
 
 from hoist import telemetry
@@ -24,3 +25,19 @@ def test_the_metrics_tell_how_many_sockets_are_open():
     assert told() == 1
     sessions.close(second)
     assert told() == 0
+
+
+def test_one_who_does_not_hear_goodbye_keeps_it_from_nobody():
+    sessions, is_heard = Sessions(), threading.Event()
+    deaf = SimpleNamespace(close=lambda *_: is_heard.wait(60))
+    heard = []
+
+    def hear(code, reason):
+        heard.append((code, reason))
+        is_heard.set()
+
+    for socket in (deaf, SimpleNamespace(close=hear), deaf):
+        sessions.open(Session(socket, SimpleNamespace(user_id="ada")))
+    sessions.close_all()
+    assert is_heard.wait(30)
+    assert heard == [(1001, "going away")]

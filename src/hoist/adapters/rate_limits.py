@@ -16,7 +16,7 @@ from limits.strategies import RateLimiter as Strategy
 from limits.strategies import SlidingWindowCounterRateLimiter
 from redis.exceptions import NoScriptError
 
-from hoist.adapters.redis_client import Guard
+from hoist.adapters.redis_client import Guard, in_one_trip
 from hoist.domain.volatile import Taken
 
 WHAT = "uploads"
@@ -67,15 +67,15 @@ class _Storage(RedisStorage):
     def _acquire_all(self, item: RateLimitItem, counts: Mapping[str, int]) -> dict[str, bool]:
         connection: Any = self.get_connection()
         # Not the script itself, which asks first whether Redis knows it.
-        pipeline, sha = connection.pipeline(False), self.lua_acquire_sliding_window.sha
+        sha, commands = self.lua_acquire_sliding_window.sha, []
         for user_id, count in counts.items():
             name = item.key_for(WHAT, user_id)
             windows = self._previous_window_key(name), self._current_window_key(name)
             keys = [self.prefixed_key(window) for window in windows]
-            pipeline.evalsha(sha, 2, *keys, item.amount, item.get_expiry(), count)
+            commands.append(("EVALSHA", sha, 2, *keys, item.amount, item.get_expiry(), count))
+        answers = in_one_trip(connection, commands)
         return {
-            user_id: bool(is_acquired)
-            for user_id, is_acquired in zip(counts, pipeline.execute(), strict=True)
+            user_id: bool(is_acquired) for user_id, is_acquired in zip(counts, answers, strict=True)
         }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import redis
 
-from hoist.adapters.redis_client import Guard
+from hoist.adapters.redis_client import Guard, in_one_trip
 from hoist.domain.errors import Unavailable
 from hoist.domain.model import Principal
 from hoist.domain.ports import Clock
@@ -31,26 +31,20 @@ class RedisConnections:
         self._redis, self._guard, self._clock = client, guard, clock
 
     def add(self, connection: Connection) -> None:
-        def ask() -> bool:
-            pipeline = self._redis.pipeline(transaction=False)
-            text = json.dumps(members(connection))
-            pipeline.set(_connection(connection.connection_id), text, ex=CONNECTION_SECONDS)
-            pipeline.hset(_of_user(connection.user_id), connection.connection_id, text)
-            pipeline.expire(_of_user(connection.user_id), CONNECTION_SECONDS)
-            pipeline.execute()
-            return True
-
-        self._guard(ask, False)
+        text, of_user = json.dumps(members(connection)), _of_user(connection.user_id)
+        commands = [
+            ("SET", _connection(connection.connection_id), text, "EX", CONNECTION_SECONDS),
+            ("HSET", of_user, connection.connection_id, text),
+            ("EXPIRE", of_user, CONNECTION_SECONDS),
+        ]
+        self._guard(lambda: in_one_trip(self._redis, commands), [])
 
     def remove(self, connection: Connection) -> None:
-        def ask() -> bool:
-            pipeline = self._redis.pipeline(transaction=False)
-            pipeline.delete(_connection(connection.connection_id))
-            pipeline.hdel(_of_user(connection.user_id), connection.connection_id)
-            pipeline.execute()
-            return True
-
-        self._guard(ask, False)
+        commands = [
+            ("DEL", _connection(connection.connection_id)),
+            ("HDEL", _of_user(connection.user_id), connection.connection_id),
+        ]
+        self._guard(lambda: in_one_trip(self._redis, commands), [])
 
     def find(self, connection_id: str) -> Connection | None:
         found = self._guard(lambda: self._redis.get(_connection(connection_id)), None)

@@ -16,7 +16,7 @@ from typing import Any
 
 import redis
 
-from hoist.adapters.redis_client import AWAY_SECONDS, Guard
+from hoist.adapters.redis_client import AWAY_SECONDS, Guard, in_one_trip
 from hoist.domain.errors import Unavailable
 from hoist.domain.versions import known, members
 from hoist.domain.volatile import PAGES_KEPT, Answer, KeptPage
@@ -105,12 +105,9 @@ class RedisListCache:
         self.invalidate([])
 
     def _renew(self, user_ids: Iterable[str]) -> bool:
-        pipeline = self._redis.pipeline(transaction=False)
-        for user_id in user_ids:
-            # Whoever reads next makes a new one, at random, so that none ever comes again. A Redis
-            # that is full deletes, too, where it would refuse to write one.
-            pipeline.delete(_generation(user_id))
-        pipeline.execute()
+        # Whoever reads next makes a new one, at random, so that none ever comes again. A Redis that
+        # is full deletes, too, where it would refuse to write one.
+        in_one_trip(self._redis, [("DEL", _generation(user_id)) for user_id in user_ids])
         return True
 
 
@@ -164,25 +161,21 @@ class RedisAnswers:
         if not file_ids:
             return {}
         keys = [_answer(file_id) for file_id in file_ids]
-        found: list[bytes | None] = self._guard(lambda: list(self._redis.mget(keys)), [])
+        nothing: list[list[bytes | None]] = [[]]
+        [found] = self._guard(lambda: in_one_trip(self._redis, [("MGET", *keys)]), nothing)
         pairs = zip(file_ids, found, strict=False)
         return {
             file_id: Answer(**known(Answer, json.loads(kept))) for file_id, kept in pairs if kept
         }
 
     def put_many(self, answers: Mapping[str, Answer]) -> None:
-        def ask() -> bool:
-            pipeline = self._redis.pipeline(transaction=False)
-            for file_id, answer in answers.items():
-                text = json.dumps(members(answer))
-                arguments = [text, ANSWER_SECONDS, answer.state, answer.fingerprint]
-                # Not by its hash: redis-py would first ask whether it is known, one trip more.
-                pipeline.eval(PUT_ANSWER, 1, _answer(file_id), *arguments)
-            pipeline.execute()
-            return True
-
-        if answers:
-            self._guard(ask, False)
+        commands = []
+        for file_id, answer in answers.items():
+            text = json.dumps(members(answer))
+            arguments = (text, ANSWER_SECONDS, answer.state, answer.fingerprint)
+            commands.append(("EVAL", PUT_ANSWER, 1, _answer(file_id), *arguments))
+        if commands:
+            self._guard(lambda: in_one_trip(self._redis, commands), [])
 
 
 def _answer(file_id: str) -> str:

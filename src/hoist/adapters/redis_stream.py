@@ -16,7 +16,7 @@ from typing import Any
 
 import redis
 
-from hoist.adapters.redis_client import Guard
+from hoist.adapters.redis_client import Guard, in_one_trip
 from hoist.domain.volatile import Event
 
 logger = logging.getLogger(__name__)
@@ -48,18 +48,13 @@ class RedisEvents:
     def numbered(self, events: Sequence[Event]) -> list[dict[str, Any]]:
         """As ``publish``; returns the bodies with their ``n``, or none when Redis is away."""
 
-        def ask() -> list[bytes]:
-            pipeline = self._redis.pipeline(transaction=False)
-            for event in events:
-                text = json.dumps(event.body)
-                kept = [KEPT_EVENTS, KEPT_SECONDS, int(event.is_kept)]
-                # Not by its hash: redis-py would first ask whether it is known, one trip more.
-                connection_id = event.connection_id or "-"
-                pipeline.eval(PUBLISH, 1, _stream(event.user_id), connection_id, text, *kept)
-            return list(pipeline.execute())
-
+        commands = []
+        for event in events:
+            about = (_stream(event.user_id), event.connection_id or "-", json.dumps(event.body))
+            kept = (KEPT_EVENTS, KEPT_SECONDS, int(event.is_kept))
+            commands.append(("EVAL", PUBLISH, 1, *about, *kept))
         nothing: list[bytes] = []
-        ids = self._guard(ask, nothing) if events else nothing
+        ids = self._guard(lambda: in_one_trip(self._redis, commands), nothing) if commands else []
         pairs = zip(ids, events, strict=False)
         return [_numbered(event.body, _number(stream_id)) for stream_id, event in pairs]
 
@@ -93,7 +88,7 @@ class EventFeed:
         self._behind: set[str] = set()  # channels whose stream may hold what we did not hear
         self._confirmed: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
-        self._pubsub: Any = None
+        self._connection: Any = None
         self._stopping = threading.Event()
 
     def add(self, user_id: str) -> None:
@@ -104,7 +99,7 @@ class EventFeed:
             confirmed = self._confirmed.setdefault(channel, threading.Event())
             if self._wanted[channel] == 1:
                 self._since[channel] = time.time_ns() // 1_000_000 * SEQUENCES
-                self._send("subscribe", channel)
+                self._send("SUBSCRIBE", channel)
         confirmed.wait(SUBSCRIBE_SECONDS_MAX)
 
     def remove(self, user_id: str) -> None:
@@ -116,18 +111,20 @@ class EventFeed:
                 del self._since[channel]
                 self._heard.pop(channel, None)
                 self._confirmed.pop(channel, None)
-                self._send("unsubscribe", channel)
+                self._send("UNSUBSCRIBE", channel)
 
     def run(self, deliver: Callable[[dict[str, Any]], None]) -> None:
         """Hand every event to *deliver* until ``stop``; reconnects by itself."""
         while not self._stopping.is_set():
-            pubsub = self._redis.pubsub()
+            # Its connection alone: what a ``PubSub`` does with a message costs more than that.
+            pubsub = self._redis.pubsub(push_handler_func=_as_it_is)
             try:
-                self._listen(pubsub, deliver)
+                pubsub.subscribe("hoist:feed")  # keeps the connection open with no users yet
+                self._listen(pubsub.connection, deliver)
             except (redis.RedisError, OSError, ValueError, RuntimeError) as error:
                 logger.warning("event feed lost", extra={"reason": repr(error)})
                 with self._lock:
-                    self._pubsub = None
+                    self._connection = None
                     for confirmed in self._confirmed.values():
                         confirmed.clear()
                 self._stopping.wait(0.5)
@@ -137,16 +134,15 @@ class EventFeed:
     def stop(self) -> None:
         self._stopping.set()
 
-    def _listen(self, pubsub: Any, deliver: Callable[[dict[str, Any]], None]) -> None:
-        pubsub.subscribe("hoist:feed")  # keeps the connection open with no users yet
+    def _listen(self, connection: Any, deliver: Callable[[dict[str, Any]], None]) -> None:
         with self._lock:
-            self._pubsub = pubsub
+            self._connection = connection
             self._behind = set(self._wanted)
-            for channel in self._wanted:
-                self._send("subscribe", channel)
+            if self._wanted:
+                self._send("SUBSCRIBE", *self._wanted)
         heard_at = time.monotonic()
         while not self._stopping.is_set():
-            message = _next(pubsub, min(1.0, self._quiet_seconds))
+            message = _next(connection, min(1.0, self._quiet_seconds))
             silent_seconds = time.monotonic() - heard_at
             if message:
                 heard_at = time.monotonic()
@@ -155,14 +151,14 @@ class EventFeed:
                 raise redis.ConnectionError("not even a pong: the connection is dead")
             elif silent_seconds > self._quiet_seconds:
                 with self._lock:
-                    self._send("ping")
+                    self._send("PING")
 
-    def _handle(self, message: dict[str, Any], deliver: Callable[[dict[str, Any]], None]) -> None:
-        if message["type"] not in ("subscribe", "message"):
+    def _handle(self, message: Any, deliver: Callable[[dict[str, Any]], None]) -> None:
+        if message[0] not in (b"subscribe", b"message"):
             return
-        channel = message["channel"].decode()
-        if message["type"] == "message":
-            stream_id, connection_id, text = message["data"].split(b" ", 2)
+        channel = message[1].decode()
+        if message[0] == b"message":
+            stream_id, connection_id, text = message[2].split(b" ", 2)
             self._hand_over(channel, stream_id, connection_id, text, deliver)
             return
         since = self._heard.get(channel) or self._since.get(channel)
@@ -200,24 +196,27 @@ class EventFeed:
 
     def _send(self, verb: str, *channels: str) -> None:
         """Under the lock: two commands must not share a write. A lost one is sent on reconnect."""
-        if self._pubsub is None:
+        if self._connection is None:
             return
         try:
-            getattr(self._pubsub, verb)(*channels)
+            self._connection.send_command(verb, *channels, check_health=False)
         except (redis.RedisError, OSError) as error:
+            self._connection = None  # sent again, it would connect anew, and hear one user only
             logger.warning("subscription waits", extra={"reason": repr(error)})
 
 
-def _next(pubsub: Any, seconds: float) -> dict[str, Any] | None:
-    """The next message, or None after *seconds*. ``get_message`` polls twice before it reads."""
+def _next(connection: Any, seconds: float) -> Any:
+    """The next push, as (kind, channel, what) or the answer to a ping; None after *seconds*."""
     try:
-        answer = pubsub.connection.read_response(
+        return connection.read_response(
             timeout=seconds, disconnect_on_error=False, push_request=True
         )
     except redis.TimeoutError:
         return None
-    message: dict[str, Any] | None = pubsub.handle_message(answer)
-    return message
+
+
+def _as_it_is(push: Any) -> Any:
+    return push
 
 
 def _numbered(body: dict[str, Any], n: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from hoist.adapters.redis_client import Guard
+from hoist.adapters.redis_client import Guard, in_one_trip
 from hoist.domain.ports import Clock
 from hoist.domain.volatile import LanePace, Progress
 
@@ -26,32 +26,28 @@ class RedisLeases:
         self._redis, self._guard, self._clock = client, guard, clock
 
     def active(self, user_ids: Sequence[str]) -> dict[str, dict[str, int]]:
-        def ask() -> list[list[tuple[bytes, float]]]:
-            pipeline = self._redis.pipeline(transaction=False)
-            for user_id in user_ids:
-                pipeline.zremrangebyscore(_leases(user_id), "-inf", self._clock())
-                pipeline.zrange(_leases(user_id), 0, -1, withscores=True)
-            return list(pipeline.execute())[1::2]
-
-        nothing: list[list[tuple[bytes, float]]] = []
-        found = self._guard(ask, nothing) if user_ids else nothing
+        commands: list[tuple[Any, ...]] = []
+        for user_id in user_ids:
+            commands.append(("ZREMRANGEBYSCORE", _leases(user_id), "-inf", self._clock()))
+            commands.append(("ZRANGE", _leases(user_id), 0, -1, "WITHSCORES"))
+        nothing: list[Any] = []
+        answers = (
+            self._guard(lambda: in_one_trip(self._redis, commands), nothing) if commands else []
+        )
         return {
             user_id: {name.decode(): int(end) for name, end in rows if name}
-            for user_id, rows in zip(user_ids, found, strict=False)
+            for user_id, rows in zip(user_ids, answers[1::2], strict=False)
             if rows
         }
 
     def hold(self, ends_ms: Mapping[str, Mapping[str, int]]) -> None:
-        def ask() -> bool:
-            pipeline = self._redis.pipeline(transaction=False)
-            for user_id, ends in ends_ms.items():
-                pipeline.zadd(_leases(user_id), {KNOWN: NEVER, **ends})
-                pipeline.expire(_leases(user_id), LEASES_SECONDS)
-            pipeline.execute()
-            return True
-
-        if ends_ms:
-            self._guard(ask, False)
+        commands: list[tuple[Any, ...]] = []
+        for user_id, ends in ends_ms.items():
+            pairs = [part for name, end in ends.items() for part in (end, name)]
+            commands.append(("ZADD", _leases(user_id), NEVER, KNOWN, *pairs))
+            commands.append(("EXPIRE", _leases(user_id), LEASES_SECONDS))
+        if commands:
+            self._guard(lambda: in_one_trip(self._redis, commands), [])
 
     def renew(self, user_id: str, file_id: str, end_ms: int) -> None:
         self._guard(
@@ -59,15 +55,9 @@ class RedisLeases:
         )
 
     def free(self, file_ids: Mapping[str, Sequence[str]]) -> None:
-        def ask() -> bool:
-            pipeline = self._redis.pipeline(transaction=False)
-            for user_id, ended in file_ids.items():
-                pipeline.zrem(_leases(user_id), *ended)
-            pipeline.execute()
-            return True
-
-        if file_ids:
-            self._guard(ask, False)
+        commands = [("ZREM", _leases(user_id), *ended) for user_id, ended in file_ids.items()]
+        if commands:
+            self._guard(lambda: in_one_trip(self._redis, commands), [])
 
 
 class RedisProgressBoard:
@@ -82,16 +72,12 @@ class RedisProgressBoard:
         return Progress(phase, int(sent))
 
     def put_many(self, progress: Mapping[str, Progress]) -> None:
-        def ask() -> bool:
-            pipeline = self._redis.pipeline(transaction=False)
-            for file_id, reached in progress.items():
-                text = f"{reached.phase} {reached.bytes_sent}"
-                pipeline.set(_board(file_id), text, ex=BOARD_SECONDS)
-            pipeline.execute()
-            return True
-
-        if progress:
-            self._guard(ask, False)
+        commands = [
+            ("SET", _board(file_id), f"{reached.phase} {reached.bytes_sent}", "EX", BOARD_SECONDS)
+            for file_id, reached in progress.items()
+        ]
+        if commands:
+            self._guard(lambda: in_one_trip(self._redis, commands), [])
 
 
 class RedisLanes:
@@ -104,15 +90,11 @@ class RedisLanes:
         self._looked_up: dict[tuple[str, int], tuple[float, LanePace | None]] = {}
 
     def report(self, done: Mapping[tuple[str, int], LanePace]) -> None:
-        def ask() -> bool:
-            pipeline = self._redis.pipeline(transaction=False)
-            for (topic, partition), pace in done.items():
-                text = f"{pace.next_offset} {pace.per_second}"
-                pipeline.set(_lane(topic, partition), text, ex=LANES_SECONDS)
-            pipeline.execute()
-            return True
-
-        self._guard(ask, False)
+        commands = [
+            ("SET", _lane(*place), f"{pace.next_offset} {pace.per_second}", "EX", LANES_SECONDS)
+            for place, pace in done.items()
+        ]
+        self._guard(lambda: in_one_trip(self._redis, commands), [])
 
     def pace(self, topic: str, partition: int) -> LanePace | None:
         now, place = self._seconds(), (topic, partition)

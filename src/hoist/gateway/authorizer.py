@@ -3,11 +3,9 @@ transports."""
 
 from __future__ import annotations
 
-import re
-
 from flask import Request
 
-from hoist.domain.errors import Forbidden, InvalidRequest, Unauthorized
+from hoist.domain.errors import Forbidden, Unauthorized
 from hoist.domain.model import Principal
 from hoist.wiring import Services
 
@@ -40,13 +38,3 @@ def socket_principal(services: Services, request: Request) -> Principal:
     if principal is None:
         raise Unauthorized("send an access token, or a fresh ticket from POST /ws/ticket")
     return principal
-
-
-def check_upgrade(request: Request) -> None:
-    """Raises ``InvalidRequest`` for what is no WebSocket handshake (RFC 6455 section 4.2.1)."""
-    if request.headers.get("Upgrade", "").lower() != "websocket":
-        raise InvalidRequest("this is a WebSocket: connect with Upgrade: websocket")
-    if request.headers.get("Sec-WebSocket-Version") != "13":
-        raise InvalidRequest("only WebSocket version 13 is spoken here")
-    if not re.fullmatch(r"[A-Za-z0-9+/]{22}==", request.headers.get("Sec-WebSocket-Key", "")):
-        raise InvalidRequest("Sec-WebSocket-Key is missing or not 16 bytes of base64")

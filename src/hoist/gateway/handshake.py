@@ -34,7 +34,8 @@ def answer_to(protocol: ServerProtocol, environ: Mapping[str, Any]) -> bytes:
     try:
         key, _, _ = protocol.process_request(Request("/ws", headers))
     except InvalidHandshake as error:
-        raise InvalidRequest(f"this is no WebSocket handshake (RFC 6455): {error}") from error
+        text = f"connect with a WebSocket client, of version 13: {error} (RFC 6455)"
+        raise InvalidRequest(text) from error
     answer = Headers(Upgrade="websocket", Connection="Upgrade")
     answer["Sec-WebSocket-Accept"] = key
     return Response(101, "Switching Protocols", answer).serialize()

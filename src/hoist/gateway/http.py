@@ -83,7 +83,6 @@ def _socket(app: Flask, services: Services, caller: Caller, serve: SocketLife) -
         # flask-sock upgrades before its function runs, so whoever may not enter is stopped here.
         if request.path == "/ws":
             g.principal = authorizer.socket_principal(services, request)
-            authorizer.check_upgrade(request)
 
     @sock.route("/ws")  # type: ignore[untyped-decorator]
     def ws(socket: SafeServer) -> None:

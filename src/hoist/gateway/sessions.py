@@ -233,6 +233,6 @@ class Sessions:
                     del self._waits_of[wait.user_id]
 
     def close_all(self) -> None:
-        """The process is going: tell every peer to connect elsewhere."""
+        """The process is going: tell every peer to connect elsewhere, whoever of them listens."""
         for session in list(self.by_id.values()):
-            session.close(GOING_AWAY, "going away")
+            _thread.start_new_thread(session.close, (GOING_AWAY, "going away"))

@@ -13,7 +13,8 @@ def install(app: Flask, origins: str) -> None:
 
     @app.before_request
     def begin() -> None:
-        g.trace_id = telemetry.trace_of(dict(request.headers)) or telemetry.new_trace()
+        named = {name: request.headers.get(name, "") for name in telemetry.TRACE_HEADERS}
+        g.trace_id = telemetry.trace_of(named) or telemetry.new_trace()
         telemetry.bind(g.trace_id)
 
     @app.after_request
