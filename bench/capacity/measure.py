@@ -39,7 +39,7 @@ from hoist.domain.model import (
 )
 from hoist.domain.volatile import Connection
 from hoist.pipeline.completion import ArrivedObject
-from hoist.pipeline.ingest import Accepted
+from hoist.pipeline.ingest import Accepted, Asked
 from hoist.wiring import Services
 
 DATABASE = 9  # of Redis; the stack has 0
@@ -116,7 +116,7 @@ class Measure:
         for user in users:
             file = FileDescription(name="holiday.jpg", size=SIZE, content_type="image/jpeg")
             request = UploadRequest(message_id=secrets.token_hex(16), file=file)
-            [accepted] = services.ingest(user, [request], "c" * 16, telemetry.new_trace())
+            [accepted] = services.ingest(user, [Asked(request, telemetry.new_trace())], "c" * 16)
             assert isinstance(accepted, Accepted), accepted
             asked.append(accepted.file_id)
         upload = services.delivery(GROUPS["basic"])

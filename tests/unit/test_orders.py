@@ -12,6 +12,7 @@ from hoist.domain.messages import envelope_from_json
 from hoist.domain.model import Status, file_id, s3_key
 from hoist.domain.volatile import Answer
 from hoist.pipeline.delivery import Delivery
+from hoist.pipeline.ingest import Asked
 from tests.unit.world import ADA, GRACE, LIFE_SECONDS, MIB, TRACE, World
 
 
@@ -367,11 +368,10 @@ def test_one_frame_asks_the_pace_once():
     world.ingest(
         ADA,
         [
-            UploadRequest(message_id=f"m{i}", file=FileDescription(name="a", size=1))
+            Asked(UploadRequest(message_id=f"m{i}", file=FileDescription(name="a", size=1)), TRACE)
             for i in range(100)
         ],
         "c",
-        TRACE,
     )
     assert len(n) == 1
 
@@ -480,3 +480,15 @@ def test_a_request_replayed_after_its_room_was_given_away_makes_no_file():
     assert world.row(late).status is Status.REJECTED
     assert "does not fit" in world.row(late).reason
     assert world.books().in_use_bytes == size
+
+
+def test_of_two_requests_under_one_message_id_the_first_is_remembered():
+    world = World()
+    asked = [
+        Asked(UploadRequest(message_id="m", file=FileDescription(name=name, size=1)), TRACE)
+        for name in ("first", "second")
+    ]
+    first, second = world.ingest(ADA, asked, "c")
+    assert first.file_id == second.file_id
+    kept = world.answers.get_many([first.file_id])[first.file_id]
+    assert kept.fingerprint == asked[0].request.file.facts().fingerprint()

@@ -23,7 +23,7 @@ from hoist.pipeline.files import Files
 from hoist.pipeline.finding import FindUpload
 from hoist.pipeline.fold import FoldMetadata
 from hoist.pipeline.history import History
-from hoist.pipeline.ingest import Ingest
+from hoist.pipeline.ingest import Asked, Ingest
 from hoist.pipeline.janitor import Janitor
 from hoist.pipeline.metadata_handler import ApplyMetadata
 from hoist.pipeline.pace import Pace
@@ -234,7 +234,7 @@ class World:
         self.clock.advance(seconds=0.001)  # no two requests are made at once
         file = FileDescription(name=name, size=size, content_type="text/plain", **more)
         request = UploadRequest(message_id=message_id, file=file)
-        [outcome] = self.ingest(principal, [request], "c-1", TRACE)
+        [outcome] = self.ingest(principal, [Asked(request, TRACE)], "c-1")
         if isinstance(outcome, Rejected):
             raise outcome
         return outcome.file_id
@@ -254,7 +254,7 @@ class World:
         """The ``upload.accepted`` of a new request."""
         file = FileDescription(name="a.txt", size=12)
         request = UploadRequest(message_id=message_id, file=file)
-        [accepted] = self.ingest(ADA, [request], "c-1", TRACE)
+        [accepted] = self.ingest(ADA, [Asked(request, TRACE)], "c-1")
         return accepted.event
 
     def records(self, topic):

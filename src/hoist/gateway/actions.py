@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from typing import Any
 
+from hoist import telemetry
 from hoist.domain import frames, messages
 from hoist.domain.errors import (
     Forbidden,
     HoistError,
     InvalidRequest,
-    Rejected,
     Unavailable,
     UnknownAction,
 )
@@ -32,14 +33,16 @@ from hoist.gateway.flood import FloodGuard
 from hoist.gateway.joins import Joins
 from hoist.gateway.sessions import Session
 from hoist.pipeline.events import error_view, trace_members
+from hoist.pipeline.ingest import Accepted, Asked
 from hoist.wiring import Services
 
 logger = logging.getLogger(__name__)
 RESUME_COST = 20  # frames: a resume may bring a thousand events
+TOGETHER = 25  # uploads that go to the log in one go
 
 
 class Actions:
-    """The frames of one socket."""
+    """The frames of one socket. Uploads wait for ``flush``, which every other frame does first."""
 
     def __init__(
         self, services: Services, session: Session, guard: FloodGuard, joins: Joins
@@ -47,8 +50,8 @@ class Actions:
         self._services, self._session = services, session
         self._guard, self._joins = guard, joins
         self._joining: set[str] = set()
+        self._asked: list[Asked] = []
         self._by_frame: dict[type[Any], Any] = {
-            UploadFrame: self._upload,
             StatusFrame: self._status,
             SignFrame: self._sign,
             CompleteFrame: self._complete,
@@ -72,32 +75,50 @@ class Actions:
         if isinstance(frame, UploadFrame):
             count = len(frame.requests)
         self._guard.take(self._session.principal, count)
+        if isinstance(frame, UploadFrame):
+            self._asked += [Asked(request, trace_id) for request in frame.requests]
+            return
+        self.flush()
         if not isinstance(frame, PingFrame):
             self._session.drain()  # what was answered before this need not wait for it
         self._by_frame[model](frame, trace_id)
 
-    def _upload(self, frame: UploadFrame, trace_id: str) -> None:
+    @property
+    def is_full(self) -> bool:
+        return len(self._asked) >= TOGETHER
+
+    def flush(self) -> None:
+        """Put what was asked for in the log, all together, and answer each request of it."""
+        asked, self._asked = self._asked, []
+        if not asked:
+            return
         session, user_id = self._session, self._session.principal.user_id
-        ids = [file_id(user_id, request.message_id) for request in frame.requests]
+        ids = [file_id(user_id, request.message_id) for request, _ in asked]
         for this_file in ids:
             session.hold(this_file)
         try:
-            outcomes = self._services.ingest(
-                session.principal, frame.requests, session.connection_id, trace_id
-            )
-            for request, outcome in zip(frame.requests, outcomes, strict=True):
-                if isinstance(outcome, Rejected):
-                    session.send(error_frame(outcome, request.message_id, trace_id))
+            for one, outcome in zip(asked, self._accept(asked), strict=True):
+                telemetry.bind(one.trace_id)
+                if isinstance(outcome, HoistError):
+                    session.send(error_frame(outcome, one.request.message_id, one.trace_id))
                     continue
                 session.send(outcome.event)
                 place = outcome.event["log"]
                 logger.info("request accepted", extra={"fileId": outcome.file_id, **place})
-        except Unavailable as error:
-            for request in frame.requests:
-                session.send(error_frame(error, request.message_id, trace_id))
         finally:
             for this_file in ids:
                 session.release(this_file)
+
+    def _accept(self, asked: Sequence[Asked]) -> Sequence[Accepted | HoistError]:
+        session = self._session
+        try:
+            return self._services.ingest(session.principal, asked, session.connection_id)
+        except Unavailable as error:
+            return [error] * len(asked)
+        except Exception:
+            # A bug must not end every upload on this socket.
+            logger.exception("uploads not accepted")
+            return [HoistError(problems.OUR_FAULT)] * len(asked)
 
     def _status(self, frame: StatusFrame, trace_id: str) -> None:
         user_id, this_file = self._file(frame.message_id)

@@ -16,6 +16,7 @@ from hoist.gateway import problems
 from hoist.gateway.bodies import Caller, body
 from hoist.gateway.joins import Joins
 from hoist.gateway.sessions import Sessions
+from hoist.pipeline.ingest import Asked
 from hoist.wiring import Services
 
 logger = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ def _ask(
     if wait:
         services.feed.add(principal.user_id)
     try:
-        [accepted] = services.ingest(principal, [wanted], connection_id, g.trace_id)
+        [accepted] = services.ingest(principal, [Asked(wanted, g.trace_id)], connection_id)
         if isinstance(accepted, Rejected):
             raise accepted
         place = accepted.event["log"]

@@ -75,12 +75,14 @@ class SocketLife:
                 session.last_active_at = time.time()
                 _answer(actions, session, text)
                 served += 1
-                if served % TURN_FRAMES == 0 or not session.socket.is_behind:
+                if served % TURN_FRAMES == 0:
+                    session.drain()
+                    time.sleep(0)  # who sends without a pause has never to wait: the others would
+                if actions.is_full or not session.socket.is_behind:
                     break
                 text = session.socket.receive()
+            actions.flush()
             session.drain()
-            if text is not None and served % TURN_FRAMES == 0:
-                time.sleep(0)  # who sends without a pause has never to wait: the others would
 
     def _left_seconds(self, session: Session) -> float | None:
         """How long the socket may wait for a frame; None once it has been told to end.
@@ -118,6 +120,7 @@ def _answer(actions: Actions, session: Session, text: str) -> None:
             message_id = data["messageId"][:128]
         actions.run(data, trace_id)
     except HoistError as error:
+        actions.flush()  # what came first is answered first
         session.send(error_frame(error, message_id, trace_id))
         session.drain()
         if not isinstance(error, SlowDown):
@@ -127,4 +130,5 @@ def _answer(actions: Actions, session: Session, text: str) -> None:
     except Exception:
         # One frame's bug must not end every upload on this socket.
         logger.exception("frame failed")
+        actions.flush()
         session.send(error_frame(HoistError(problems.OUR_FAULT), message_id, trace_id))

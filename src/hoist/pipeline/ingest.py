@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hoist.domain import messages, policy
 from hoist.domain.errors import InvalidRequest, Rejected
@@ -18,6 +18,13 @@ from hoist.domain.policy import Policy
 from hoist.domain.ports import Clock, MessageLog, Position
 from hoist.domain.volatile import Answer, Answers, LanePace, Lanes
 from hoist.pipeline import events
+
+
+class Asked(NamedTuple):
+    """A request, and the trace that it begins."""
+
+    request: UploadRequest
+    trace_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,45 +48,43 @@ class Ingest:
     def __call__(
         self,
         principal: Principal,
-        requests: Sequence[UploadRequest],
+        asked: Sequence[Asked],
         connection_id: str | None,
-        trace_id: str,
     ) -> list[Accepted | Rejected]:
         """Returns after the broker's ack of all; a request that makes no sense is ``Rejected``.
 
         Raises ``Unavailable``: then any of them may be in the log, and may be sent again.
         """
         outcomes: list[Accepted | Rejected | None] = [
-            self._wrong(request, principal.tier) for request in requests
+            self._wrong(request, principal.tier) for request, _ in asked
         ]
         good = [number for number, outcome in enumerate(outcomes) if outcome is None]
         lane = self.policy().tier(principal.tier).lane
         topic = self.topic_prefix + messages.ingest_topic(lane)
-        envelopes = [
-            Envelope(
-                message_id=requests[number].message_id,
+        sent = []
+        for request, trace_id in (asked[number] for number in good):
+            envelope = Envelope(
+                message_id=request.message_id,
                 user_id=principal.user_id,
                 connection_id=connection_id,
                 tier=principal.tier,
-                file=requests[number].file,
+                file=request.file,
                 requested_at=self.clock(),
             )
-            for number in good
-        ]
-        sent = [events.message(topic, envelope, trace_id) for envelope in envelopes]
+            sent.append(events.message(topic, envelope, trace_id))
         answers: dict[str, Answer] = {}
         paces: dict[tuple[str, int], LanePace | None] = {}
         for number, position in zip(good, self.log.append(sent), strict=True):
-            request = requests[number]
+            request, trace_id = asked[number]
             this_file = file_id(principal.user_id, request.message_id)
-            fingerprint = request.file.facts().fingerprint()
-            answers[this_file] = Answer(
+            answer = Answer(
                 principal.user_id,
-                fingerprint,
+                request.file.facts().fingerprint(),
                 "accepted",
                 message_id=request.message_id,
                 trace={"id": trace_id},
             )
+            answers.setdefault(this_file, answer)  # who asks for it first decides what it is
             place = (position.topic, position.partition)
             if place not in paces:
                 paces[place] = self.lanes.pace(*place)
