@@ -321,6 +321,7 @@ def test_what_is_no_handshake_is_a_bad_request_and_no_traceback(bare, log, heade
 def test_a_page_request_for_the_socket_is_a_bad_request(stack, log):
     answer = httpx.get(f"{stack.url}/ws", headers=rest(stack.token("ada")))
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+    assert "WebSocket client" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -69,3 +69,8 @@ def test_a_bug_of_the_one_who_tries_lets_the_next_one_try(now):
     with pytest.raises(ZeroDivisionError):
         guard(lambda: 1 / 0, "without")
     assert guard(lambda: "asked", "without") == "asked"
+
+
+def test_answers_come_in_one_form_whatever_the_address_says():
+    client = redis_client.client("redis://127.0.0.1:1/0?protocol=2")
+    assert client.connection_pool.make_connection().protocol == 3

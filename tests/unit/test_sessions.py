@@ -29,8 +29,8 @@ def test_the_metrics_tell_how_many_sockets_are_open():
 
 def test_one_who_does_not_hear_goodbye_keeps_it_from_nobody():
     sessions, is_heard = Sessions(), threading.Event()
-    deaf = SimpleNamespace(close=lambda *_: is_heard.wait(60))
     heard = []
+    deaf = SimpleNamespace(close=lambda *_: is_heard.wait(60) or heard.append("too late"))
 
     def hear(code, reason):
         heard.append((code, reason))

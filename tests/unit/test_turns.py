@@ -6,10 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from hoist import telemetry
 from hoist.domain.errors import Busy
 from hoist.domain.model import Principal, file_id
 from hoist.domain.ports import Position
-from hoist.gateway.actions import TOGETHER
+from hoist.gateway.actions import TOGETHER, Actions
 from hoist.gateway.flood import FloodGuard
 from hoist.gateway.sessions import Sessions
 from hoist.gateway.socket import ConnectionClosed
@@ -140,6 +141,31 @@ def test_each_hears_that_they_were_not_accepted(gateway, fails, code):
     assert [body["error"]["code"] for body in told[:2]] == [code, code]
     assert told[0]["traceparent"].split("-")[1] == gateway.traces[0]
     assert told[1]["traceparent"].split("-")[1] == gateway.traces[1]
+
+
+@pytest.mark.parametrize("is_bug", [False, True])
+def test_what_is_no_upload_keeps_its_own_trace_after_those_before_it(gateway, monkeypatch, is_bug):
+    bound = []
+
+    def sees(self, frame, trace_id):
+        bound.append((telemetry._current.get(), trace_id))
+        if is_bug:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(Actions, "_ping", sees)
+    socket = gateway.serve(upload("m-1"), PING, upload("m-2"))
+    assert gateway.went == [["m-1"], ["m-2"]]
+    [(found, own)] = bound
+    assert found == own != gateway.traces[0]
+    between = ["error"] if is_bug else []
+    assert socket.told == ["upload.accepted m-1", *between, "upload.accepted m-2"]
+
+
+def test_who_asks_too_fast_hears_so_after_what_was_accepted(gateway):
+    policy = SimpleNamespace(tier=lambda _: SimpleNamespace(requests_per_second=1))
+    gateway.guard = FloodGuard(lambda: policy, sleep=lambda _: None)
+    socket = gateway.serve(upload("m-1"), upload("m-2"), upload("m-3"))
+    assert socket.told == ["upload.accepted m-1", "upload.accepted m-2", "error m-3"]
 
 
 def test_pongs_do_not_wait_for_the_end_of_a_flood(gateway):

@@ -28,11 +28,11 @@ def client(url: str) -> Any:
     pool = redis.BlockingConnectionPool.from_url(
         url,
         max_connections=CONNECTIONS_MAX,
-        protocol=3,
         timeout=1.0,
         socket_timeout=0.5,
         socket_connect_timeout=0.5,
     )
+    pool.connection_kwargs["protocol"] = 3  # whatever the address says: ``in_one_trip`` reads it
     return redis.Redis.from_pool(pool)
 
 

@@ -123,13 +123,13 @@ class EventFeed:
                 self._listen(pubsub.connection, deliver)
             except (redis.RedisError, OSError, ValueError, RuntimeError) as error:
                 logger.warning("event feed lost", extra={"reason": repr(error)})
+            finally:
                 with self._lock:
-                    self._connection = None
+                    self._connection = None  # the pool gives it to others
                     for confirmed in self._confirmed.values():
                         confirmed.clear()
-                self._stopping.wait(0.5)
-            finally:
                 pubsub.close()
+            self._stopping.wait(0.5)
 
     def stop(self) -> None:
         self._stopping.set()

@@ -38,7 +38,7 @@ from hoist.wiring import Services
 
 logger = logging.getLogger(__name__)
 RESUME_COST = 20  # frames: a resume may bring a thousand events
-TOGETHER = 25  # uploads that go to the log in one go
+TOGETHER = 25  # uploads, from which on they wait for no more to go to the log with them
 
 
 class Actions:
@@ -79,6 +79,7 @@ class Actions:
             self._asked += [Asked(request, trace_id) for request in frame.requests]
             return
         self.flush()
+        telemetry.bind(trace_id)
         if not isinstance(frame, PingFrame):
             self._session.drain()  # what was answered before this need not wait for it
         self._by_frame[model](frame, trace_id)
@@ -116,6 +117,7 @@ class Actions:
         except Unavailable as error:
             return [error] * len(asked)
         except Exception:
+            telemetry.bind(asked[0].trace_id)
             # A bug must not end every upload on this socket.
             logger.exception("uploads not accepted")
             return [HoistError(problems.OUR_FAULT)] * len(asked)

@@ -12,6 +12,7 @@ from websockets.server import ServerProtocol
 
 from hoist.domain.errors import InvalidRequest
 
+HINT = "connect with a WebSocket client, of version 13"
 # Of the headers of a handshake; extensions may be offered, and none is agreed on.
 NAMES = (
     "Connection",
@@ -34,8 +35,7 @@ def answer_to(protocol: ServerProtocol, environ: Mapping[str, Any]) -> bytes:
     try:
         key, _, _ = protocol.process_request(Request("/ws", headers))
     except InvalidHandshake as error:
-        text = f"connect with a WebSocket client, of version 13: {error} (RFC 6455)"
-        raise InvalidRequest(text) from error
+        raise InvalidRequest(f"{HINT}: {error} (RFC 6455)") from error
     answer = Headers(Upgrade="websocket", Connection="Upgrade")
     answer["Sec-WebSocket-Accept"] = key
     return Response(101, "Switching Protocols", answer).serialize()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import flask_sock
 from flask import Flask, Response, g, jsonify, request
 from flask_sock import Sock
+from werkzeug.routing import WebsocketMismatch
 
+from hoist.domain.errors import InvalidRequest
 from hoist.domain.model import Principal
 from hoist.gateway import (
     archives,
     authorizer,
     files,
+    handshake,
     health,
     management,
     openapi,
@@ -83,6 +86,8 @@ def _socket(app: Flask, services: Services, caller: Caller, serve: SocketLife) -
         # flask-sock upgrades before its function runs, so whoever may not enter is stopped here.
         if request.path == "/ws":
             g.principal = authorizer.socket_principal(services, request)
+            if isinstance(request.routing_exception, WebsocketMismatch):
+                raise InvalidRequest(f"{handshake.HINT} (RFC 6455)")
 
     @sock.route("/ws")  # type: ignore[untyped-decorator]
     def ws(socket: SafeServer) -> None:

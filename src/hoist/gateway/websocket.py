@@ -75,14 +75,16 @@ class SocketLife:
                 session.last_active_at = time.time()
                 _answer(actions, session, text)
                 served += 1
+                if actions.is_full or not session.socket.is_behind:
+                    break
                 if served % TURN_FRAMES == 0:
                     session.drain()
                     time.sleep(0)  # who sends without a pause has never to wait: the others would
-                if actions.is_full or not session.socket.is_behind:
-                    break
                 text = session.socket.receive()
             actions.flush()
             session.drain()
+            if text is not None and served % TURN_FRAMES == 0:
+                time.sleep(0)  # nor who has always just one more
 
     def _left_seconds(self, session: Session) -> float | None:
         """How long the socket may wait for a frame; None once it has been told to end.
