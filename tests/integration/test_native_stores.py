@@ -38,7 +38,8 @@ def test_a_stack_on_it_stores_and_lists_a_file_and_leaves_nothing(tmp_path, stor
         assert "It is the file that was sent." in demo(stack)
         doctor = native("doctor", **at)
         assert doctor.returncode == 0, doctor.stderr
-        agree(stack)
+        if store == "postgres":  # one adapter for both, whose contracts are tested on each
+            agree(stack)
         assert native("store", **at).stdout == f"{store}\n"
         refused = native("status", STACK_STORE="dynamodb", **at)
         assert refused.returncode == 1
