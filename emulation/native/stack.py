@@ -94,7 +94,7 @@ class Stack:
             for number in (signal.SIGTERM, signal.SIGCONT):
                 _send(pid, number)
         deadline = time.monotonic() + DOWN_SECONDS_MAX
-        while pid and self.is_running():
+        while pid and (self.is_running() or _is_there(pid)):
             if time.monotonic() > deadline:
                 _send(pid, signal.SIGKILL)
             time.sleep(0.05)
@@ -238,9 +238,13 @@ def _is_alive(service: dict[str, Any]) -> bool:
     """Whether the process that was started for *service* is there, and not another of its pid."""
     if not service["pid"]:
         return False
-    try:
-        process = psutil.Process(service["pid"])
-        is_same = abs(process.create_time() - service["since"]) < 5
-        return is_same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
+    with suppress(psutil.Error):
+        is_same = abs(psutil.Process(service["pid"]).create_time() - service["since"]) < 5
+        return is_same and _is_there(service["pid"])
+    return False
+
+
+def _is_there(pid: int) -> bool:
+    with suppress(psutil.Error):
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    return False

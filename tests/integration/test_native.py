@@ -209,6 +209,29 @@ def test_a_service_that_cannot_start_is_named_with_its_last_words(tmp_path, else
     assert not alive(processes_of(tmp_path))
 
 
+LINGERS = """
+import fcntl, os, signal, sys, time
+lock = open(sys.argv[1], "a+")
+fcntl.flock(lock, fcntl.LOCK_EX)
+lock.write(str(os.getpid()))
+lock.flush()
+signal.signal(signal.SIGTERM, lambda *_: None)
+print("here", flush=True)
+signal.pause()
+lock.close()
+time.sleep(2)
+"""
+
+
+def test_down_returns_once_the_supervisor_itself_is_gone(tmp_path):
+    command = [sys.executable, "-c", LINGERS, str(tmp_path / "supervisor.lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as supervisor:
+        assert supervisor.stdout
+        supervisor.stdout.readline()
+        assert Stack(OTHER_BASE, tmp_path).down()
+        assert supervisor.poll() is not None
+
+
 def test_a_second_up_is_harmless_and_says_so(stack, at):
     before = [row["pid"] for row in stack.stack.status()]
     again = native("up", **at)
