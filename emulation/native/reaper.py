@@ -22,6 +22,7 @@ class Reaper:
     def __init__(self) -> None:
         self._groups: set[int] = set()
         self._process = _start()
+        self._has_ended = False
 
     def watch(self, group: int) -> None:
         self._groups.add(group)
@@ -32,13 +33,16 @@ class Reaper:
         self._say(f"-{group}")
 
     def end(self) -> None:
-        """Return once everything that is watched has ended."""
+        """Return once everything that is watched has ended; what is said later is not heard."""
         self._say("")
+        self._has_ended = True
         assert self._process.stdin
         self._process.stdin.close()
         self._process.wait()
 
     def _say(self, line: str) -> None:
+        if self._has_ended:
+            return
         if self._process.poll() is not None:  # killed: another one takes over
             self._process = _start()
             line = "\n".join(f"+{group}" for group in self._groups)

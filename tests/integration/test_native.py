@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from emulation.native.ports import Ports
+from emulation.native.reaper import Reaper
 from emulation.native.stack import Stack, StackFailed
 from hoist.config import Settings
 from tests.conftest import TEST_PORT_BASE
@@ -207,6 +208,14 @@ def test_a_service_that_cannot_start_is_named_with_its_last_words(tmp_path, else
     assert "make logs S=redis" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert not alive(processes_of(tmp_path))
+
+
+def test_a_reaper_that_has_ended_is_not_replaced_by_another():
+    ended = Reaper()
+    ended.end()
+    ended.forget(1)
+    left = psutil.Process().children()
+    assert not [one for one in left if is_alive(one) and "emulation.native.reaper" in _command(one)]
 
 
 LINGERS = """
