@@ -222,6 +222,7 @@ def _localstack(ports: Ports, directory: Path) -> Service:
         "SQS_ENDPOINT_STRATEGY": "path",
         "SQS_DISABLE_CLOUDWATCH_METRICS": "1",  # nobody reads them; each message costs it 3 calls
         "EAGER_SERVICE_LOADING": "1",
+        "IN_MEMORY_CLIENT": "1",  # it tells its queues of objects without HTTP to itself
         "PYTHONWARNINGS": "ignore",
     }
     python = ROOT / ".stack" / "localstack-venv" / "bin" / "python"
