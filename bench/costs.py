@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from bench.capacity import processes
 from bench.capacity.measure import Measure
-from emulation.native.ports import Ports, port_base, settings, stack_dir
+from emulation.native.ports import port_base, settings, stack_dir
 from emulation.native.stack import Stack
 
 CROWD = 25
@@ -65,7 +65,10 @@ def _counted(measure: Measure) -> Iterator[tuple[str, float]]:
 
 
 def main() -> None:
-    environment = settings(Ports(port_base()), stack_dir())
+    ports = Stack(port_base(), stack_dir()).running_ports()
+    if not ports or ports.store != "dynamodb":
+        raise SystemExit("units of DynamoDB are counted: start its stack with make up")
+    environment = settings(ports, stack_dir())
     os.environ.update({key: value for key, value in environment.items() if key.startswith("AWS_")})
     print(run(environment))
 

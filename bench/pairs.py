@@ -6,9 +6,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import psutil
+
 from bench.floor import Floor
 from bench.row import amount
 from bench.target import Target
+from emulation.native.services import GATEWAYS, WORKERS
 
 TELL_FROM = 0.02  # of all the CPU time; below that a process took no part
 
@@ -71,9 +74,25 @@ def told(pairs: Sequence[tuple[Side, Side]], what: str = "/s") -> str:
     """How fast both sides were, and which processes took how much CPU for it."""
     ours, floor = [one for one, _ in pairs], [other for _, other in pairs]
     return (
-        f"{_speed(ours)}{what}, floor {_speed(floor)}{what}; "
+        f"{amount(speed(ours))}{what}, floor {amount(speed(floor))}{what}; "
         f"CPU ms each: {cpu_of(ours)}; floor: {cpu_of(floor)}"
     )
+
+
+def bound(pairs: Sequence[tuple[Side, Side]]) -> str:
+    """The ratio if our processes took no CPU at all: what engines and the client leave of it."""
+    ours, floor = [one for one, _ in pairs], [other for _, other in pairs]
+    count = sum(side.count for side in ours)
+    others = sum(
+        seconds
+        for side in ours
+        for name, seconds in side.cpu.items()
+        if not name.startswith((*GATEWAYS, *WORKERS))
+    )
+    if not others:
+        return ""
+    possible = (psutil.cpu_count() or 1) * count / others
+    return f"; with no CPU of ours at most {amount(possible / speed(floor))}"
 
 
 def cpu_of(sides: Sequence[Side]) -> str:
@@ -84,5 +103,6 @@ def cpu_of(sides: Sequence[Side]) -> str:
     return ", ".join(f"{name} {amount(by_name[name] * 1000 / count)}" for name in shown)
 
 
-def _speed(sides: Sequence[Side]) -> str:
-    return amount(sum(side.count for side in sides) / sum(side.seconds for side in sides))
+def speed(sides: Sequence[Side]) -> float:
+    """Operations a second."""
+    return sum(side.count for side in sides) / sum(side.seconds for side in sides)

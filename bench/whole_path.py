@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from bench.pairs import Side, interleaved, measure, told
+from bench.pairs import Side, bound, interleaved, measure, told
 from bench.row import Row
 from bench.target import Target
 from bench.together import together
@@ -59,7 +59,9 @@ def run(target: Target, name: str) -> list[Row]:
         for storage in storages:
             storage.close()
     ratios = [whole.per_second / put.per_second for whole, put in pairs]
-    return [Row(name, "whole path / bare PUT", ratios, GOALS[name], detail=told(pairs))]
+    return [
+        Row(name, "whole path / bare PUT", ratios, GOALS[name], detail=told(pairs) + bound(pairs))
+    ]
 
 
 class _Bare:

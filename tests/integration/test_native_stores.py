@@ -40,6 +40,8 @@ def test_a_stack_on_it_stores_and_lists_a_file_and_leaves_nothing(tmp_path, stor
         assert doctor.returncode == 0, doctor.stderr
         if store == "postgres":  # one adapter for both, whose contracts are tested on each
             agree(stack)
+        else:
+            check_bench(stack)
         assert native("store", **at).stdout == f"{store}\n"
         refused = native("status", STACK_STORE="dynamodb", **at)
         assert refused.returncode == 1
@@ -55,9 +57,27 @@ def test_a_stack_on_it_stores_and_lists_a_file_and_leaves_nothing(tmp_path, stor
 
 def demo(stack: Stack) -> str:
     """What it tells: an upload, hop by hop, a download, and the list."""
+    told = module(stack, "emulation.demo")
+    assert told.returncode == 0, told.stderr
+    return told.stdout
+
+
+def check_bench(stack: Stack) -> None:
+    """It measures the store that runs, and says which row needs another."""
+    told = module(stack, "bench", "--pairs=1", "--scale=0.02", "cpu", "urls")
+    assert told.returncode == 0, told.stderr
+    assert "cpu: left out, it needs the stack of: make up STORE=dynamodb" in told.stdout
+    assert "urls: URLs a second" in told.stdout
+    refused = module(stack, "bench", "cpu")
+    assert refused.returncode == 1
+    assert "cpu needs the stack of: make up STORE=dynamodb" in refused.stderr
+
+
+def module(stack: Stack, name: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """``python -m name`` as somebody in the folder of *stack* runs it."""
     place = {"STACK_PORT_BASE": str(stack.ports.base), "STACK_DIR": str(stack.directory)}
-    told = subprocess.run(
-        [sys.executable, "-m", "emulation.demo"],
+    return subprocess.run(
+        [sys.executable, "-m", name, *words],
         env=clean() | place,
         cwd=ROOT,
         capture_output=True,
@@ -65,8 +85,6 @@ def demo(stack: Stack) -> str:
         timeout=PATIENCE_SECONDS,
         check=False,
     )
-    assert told.returncode == 0, told.stderr
-    return told.stdout
 
 
 def agree(stack: Stack) -> None:
