@@ -20,7 +20,7 @@ from hoist.workers.watchdog import Stuck, Watchdog
 
 logger = logging.getLogger(__name__)
 Handler = Callable[[Mapping[str, Any], object], dict[str, Any]]
-POLL_MS, BACKOFF_SECONDS_MAX = 500, 5.0
+POLL_MS, BACKOFF_SECONDS_MAX = 1000, 5.0
 CLOSE_MS_MAX = 1_500
 
 
