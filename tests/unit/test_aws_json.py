@@ -92,7 +92,7 @@ def test_it_is_signed_as_botocore_would(service_name, token, monkeypatch):
     ((sent, body),) = asked
     named = sent["Authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
     request = AWSRequest("POST", url + "/", {name: sent[name] for name in named})
-    request.data = json.dumps(body).encode()
+    request.data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
     request.context["timestamp"] = sent["X-Amz-Date"]
     auth = SigV4Auth(aws.own_credentials().get_frozen_credentials(), service_name, "eu-west-1")
     text = auth.string_to_sign(request, auth.canonical_request(request))

@@ -86,7 +86,7 @@ def test_nothing_follows_a_frame_that_could_not_be_finished(pair, connect, monke
     _, theirs = pair
     server = connect()
     monkeypatch.setattr(gateway_socket, "WRITE_SECONDS_MAX", 0.05)
-    text = "x" * 30_000
+    text = b"x" * 30_000
     with pytest.raises(OSError):
         while True:
             server.send(text)
@@ -98,12 +98,12 @@ def test_nothing_follows_a_frame_that_could_not_be_finished(pair, connect, monke
 
     theirs.sendall(frame(PING, b"still there?"))
     with pytest.raises((OSError, ConnectionClosed)):
-        server.send("more")
+        server.send(b"more")
     server.close(1008, "too slow")
     with suppress(BlockingIOError):
         received += theirs.recv(65536)
     texts, left = pieces_of(received)
-    assert set(texts) == {text.encode()}
+    assert set(texts) == {text}
     assert left[4:] == b"x" * len(left[4:])
 
 
@@ -113,7 +113,7 @@ def test_a_message_after_our_goodbye_is_for_nobody(pair, connect):
     server.close(1000, "bye")
     server.close(1001, "again")
     with pytest.raises(ConnectionClosed):
-        server.send("late")
+        server.send(b"late")
     ours.close()
     assert theirs.recv(4096) == b"\x88\x05\x03\xe8bye"
     assert theirs.recv(4096) == b""
@@ -222,7 +222,7 @@ def test_a_write_has_its_own_time_however_short_a_reader_waits_meanwhile():
     server = SafeServer({**HANDSHAKE, "gunicorn.socket": torn}, ping_interval=25)
     server.accept()
     del torn.writes[:]
-    server.send("x" * 2496)
+    server.send(b"x" * 2496)
     assert [size for _, size in torn.writes] == [2500, 1500, 500]
     assert all(9 < seconds <= 10 for seconds, _ in torn.writes)
 
@@ -233,7 +233,7 @@ def test_who_sends_before_it_is_accepted_hears_at_once_that_it_never_will_be(pai
 
     def send():
         with suppress(ConnectionClosed):
-            server.send("early")
+            server.send(b"early")
         refused.append(True)
 
     early = threading.Thread(target=send)
@@ -304,14 +304,14 @@ def test_a_handshake_that_cannot_be_read_is_an_invalid_request(connect, header):
 
 def test_what_waits_goes_in_one_write_each_a_message_of_its_own(pair, connect):
     server = connect()
-    server.send("one", "two")
+    server.send(b"one", b"two")
     assert pair[1].recv(65536).endswith(b"\x81\x03one\x81\x03two")
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536, 130_000])
 def test_a_message_of_any_size_is_one_whole_frame(pair, connect, size):
-    text = "\u00fc" * (size // 2) + "x" * (size % 2)
-    server, sent = connect(), Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
+    text = ("\u00fc" * (size // 2) + "x" * (size % 2)).encode()
+    server, sent = connect(), Frame(Opcode.TEXT, text).serialize(mask=False)
     threading.Thread(target=server.send, args=(text,)).start()
     told = b""
     while len(told) < len(sent):
@@ -322,7 +322,7 @@ def test_a_message_of_any_size_is_one_whole_frame(pair, connect, size):
 def test_what_is_sent_before_it_is_accepted_follows_the_answer_to_the_handshake(pair):
     ours, theirs = pair
     server = SafeServer({**HANDSHAKE, "gunicorn.socket": ours}, ping_interval=25)
-    early = threading.Thread(target=server.send, args=("early",))
+    early = threading.Thread(target=server.send, args=(b"early",))
     early.start()
     theirs.settimeout(0.2)
     with pytest.raises(TimeoutError):

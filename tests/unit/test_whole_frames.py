@@ -85,4 +85,4 @@ def test_one_that_is_too_large_is_not_waited_for(size):
 @pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536])
 def test_a_message_of_ours_is_what_the_protocol_would_send(size):
     text = "\u00fc" * (size // 2) + "x" * (size % 2)
-    assert text_frame(text) == Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
+    assert text_frame(text.encode()) == Frame(Opcode.TEXT, text.encode()).serialize(mask=False)

@@ -11,7 +11,6 @@ Wants    no proxy on the way: a VPC endpoint, or a direct one
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 import time
 import uuid
@@ -22,6 +21,7 @@ from urllib.parse import quote, urlsplit
 import urllib3
 from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
 from botocore.httpsession import get_cert_path
+from pydantic_core import from_json, to_json
 
 from hoist.adapters import signatures
 from hoist.adapters.aws import TEMPORARY, own_credentials
@@ -58,7 +58,7 @@ class JsonCalls:
     def __call__(self, operation: str, **parameters: Any) -> dict[str, Any]:
         if operation in WITH_TOKEN:
             parameters.setdefault("ClientRequestToken", str(uuid.uuid4()))
-        body = json.dumps(parameters).encode()
+        body = to_json(parameters)
         for attempt in range(1, self._attempts + 1):
             try:
                 return self._answer(operation, body)
@@ -76,7 +76,7 @@ class JsonCalls:
         except urllib3.exceptions.HTTPError as error:
             raise HTTPClientError(error=error) from error
         if answer.status == 200:
-            told: dict[str, Any] = json.loads(answer.data)
+            told: dict[str, Any] = from_json(answer.data)
             return told
         raise ClientError(_refusal(answer), operation)
 
@@ -113,7 +113,7 @@ class JsonCalls:
 def _refusal(answer: Any) -> dict[str, Any]:
     """What a ``ClientError`` says; whoever stands in between may answer without JSON."""
     try:
-        told = json.loads(answer.data)
+        told = from_json(answer.data)
     except ValueError:
         told = {}
     told = told if isinstance(told, dict) else {}

@@ -6,10 +6,11 @@ Sparse   the sort keys are there while a list shows the record, ``dueShard`` whi
 
 from __future__ import annotations
 
-import json
 import zlib
 from dataclasses import replace
 from typing import Any
+
+from pydantic_core import from_json, to_json
 
 from hoist.domain.listing import Listing, Order, file_id_of_sort_key, fold, sort_key
 from hoist.domain.model import FileRecord
@@ -38,7 +39,7 @@ def item(row: Row) -> dict[str, Any]:
     """The row as one document, beside it only what is queried: that keeps writing cheap."""
     kind, document = row_to_json(row)
     item = key((row.user_id, row.row_id)) | {"version": {"N": str(row.version)}}
-    item[kind] = {"S": json.dumps(document)}
+    item[kind] = {"S": to_json(document).decode()}
     if row.due_at_ms is not None:
         item["dueAt"] = {"N": str(row.due_at_ms)}
         item["dueShard"] = {"S": shard(row.user_id)}
@@ -49,7 +50,7 @@ def item(row: Row) -> dict[str, Any]:
     if isinstance(row, FileRecord):
         item |= _listed(row)
         if row.steps:
-            item["steps"] = {"S": json.dumps(steps_to_json(row.steps))}
+            item["steps"] = {"S": to_json(steps_to_json(row.steps)).decode()}
     return item
 
 
@@ -69,8 +70,8 @@ def _listed(record: FileRecord) -> dict[str, Any]:
 
 def row(item: dict[str, Any]) -> Row:
     [kind] = [kind for kind in KINDS if kind in item]
-    steps = steps_from_json(json.loads(item["steps"]["S"])) if "steps" in item else ()
-    found = row_from_json(kind, json.loads(item[kind]["S"]), steps)
+    steps = steps_from_json(from_json(item["steps"]["S"])) if "steps" in item else ()
+    found = row_from_json(kind, from_json(item[kind]["S"]), steps)
     if isinstance(found, Share):
         followed, version = (int(item[name]["N"]) for name in ("followed", "version"))
         return replace(found, downloads=followed, version=version)

@@ -6,7 +6,6 @@ Down     both act as if empty, for a second at a time
 from __future__ import annotations
 
 import itertools
-import json
 import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 import redis
+from pydantic_core import from_json, to_json
 
 from hoist.adapters.redis_client import AWAY_SECONDS, Guard, in_one_trip
 from hoist.domain.errors import Unavailable
@@ -165,13 +165,13 @@ class RedisAnswers:
         [found] = self._guard(lambda: in_one_trip(self._redis, [("MGET", *keys)]), nothing)
         pairs = zip(file_ids, found, strict=False)
         return {
-            file_id: Answer(**known(Answer, json.loads(kept))) for file_id, kept in pairs if kept
+            file_id: Answer(**known(Answer, from_json(kept))) for file_id, kept in pairs if kept
         }
 
     def put_many(self, answers: Mapping[str, Answer]) -> None:
         commands = []
         for file_id, answer in answers.items():
-            text = json.dumps(members(answer))
+            text = to_json(members(answer))
             arguments = (text, ANSWER_SECONDS, answer.state, answer.fingerprint)
             commands.append(("EVAL", PUT_ANSWER, 1, _answer(file_id), *arguments))
         if commands:

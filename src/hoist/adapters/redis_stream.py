@@ -6,7 +6,6 @@ come from the stream's own ids, so they grow even after Redis lost everything.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -15,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis
+from pydantic_core import from_json, to_json
 
 from hoist.adapters.redis_client import Guard, in_one_trip
 from hoist.domain.volatile import Event
@@ -50,7 +50,7 @@ class RedisEvents:
 
         commands = []
         for event in events:
-            about = (_stream(event.user_id), event.connection_id or "-", json.dumps(event.body))
+            about = (_stream(event.user_id), event.connection_id or "-", to_json(event.body))
             kept = (KEPT_EVENTS, KEPT_SECONDS, int(event.is_kept))
             commands.append(("EVAL", PUBLISH, 1, *about, *kept))
         nothing: list[bytes] = []
@@ -65,7 +65,7 @@ class RedisEvents:
         rows = self._guard(
             lambda: list(self._redis.xrange(_stream(user_id), min=_after(n), count=limit)), nothing
         )
-        return [{**json.loads(fields[b"e"]), "n": _number(stream_id)} for stream_id, fields in rows]
+        return [{**from_json(fields[b"e"]), "n": _number(stream_id)} for stream_id, fields in rows]
 
 
 class EventFeed:
@@ -186,7 +186,7 @@ class EventFeed:
         event = {
             "userId": channel.removeprefix("hoist:{").removesuffix("}:events"),
             "connectionId": None if connection_id == b"-" else connection_id.decode(),
-            "body": _numbered(json.loads(text), n),
+            "body": _numbered(from_json(text), n),
         }
         try:
             deliver(event)

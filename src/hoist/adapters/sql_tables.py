@@ -6,12 +6,12 @@ Sparse   the sort columns are set while a list shows the record, ``due_at_ms`` w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from peewee import Expression, Table, Tuple, ValuesList, fn
+from pydantic_core import from_json, to_json
 
 from hoist.domain.account import Account, account_row_id
 from hoist.domain.listing import Listing, Order, fold, sort_key
@@ -58,8 +58,8 @@ class Kind:
     def row(self, values: Sequence[Any]) -> Row:
         """The row of a result."""
         beside = dict(zip(self.beside, values[3:], strict=True))
-        steps = steps_from_json(json.loads(beside["steps"])) if "steps" in beside else ()
-        found = row_from_json(self.name, json.loads(values[2]), steps)
+        steps = steps_from_json(from_json(beside["steps"])) if "steps" in beside else ()
+        found = row_from_json(self.name, from_json(values[2]), steps)
         if isinstance(found, Share):
             # Counted in place, and so newer than the document.
             return replace(found, **beside)
@@ -107,7 +107,7 @@ def is_row(kind: Kind, row: Row) -> Expression:
 def values(row: Row) -> dict[Any, Any]:
     """The row's columns, the document among them."""
     kind = kind_of(row.row_id)
-    document = json.dumps(row_to_json(row)[1])
+    document = to_json(row_to_json(row)[1]).decode()
     members: dict[str, Any] = {kind.id: row.row_id.removeprefix(kind.prefix)}
     members |= {"user_id": row.user_id, "version": row.version, "document": document}
     if isinstance(row, FileRecord):
@@ -132,7 +132,7 @@ def _of_file(record: FileRecord) -> dict[str, Any]:
         "size": file.size,
         "created_at_ms": record.created_at_ms,
         "due_at_ms": record.due_at_ms,
-        "steps": json.dumps(steps_to_json(record.steps)),
+        "steps": to_json(steps_to_json(record.steps)).decode(),
     }
 
 

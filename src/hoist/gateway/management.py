@@ -61,7 +61,7 @@ def _here(session: Session, registered: Connection | None, body: bytes) -> Respo
     if request.method == "DELETE":
         session.close(NORMAL, "Connection Closed Normally")
         return Response(status=204)
-    if not session.send_text(body.decode("utf-8", "replace")):
+    if not session.send_text(body.decode("utf-8", "replace").encode()):
         raise SlowClient("the client reads too slowly")
     return Response(status=200)
 

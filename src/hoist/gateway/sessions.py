@@ -9,7 +9,6 @@ together go in one write.
 from __future__ import annotations
 
 import _thread
-import json
 import logging
 import secrets
 import threading
@@ -17,6 +16,8 @@ import time
 from base64 import urlsafe_b64encode
 from collections import Counter, deque
 from typing import Any
+
+from pydantic_core import to_json
 
 from hoist import telemetry
 from hoist.domain.model import Principal
@@ -45,7 +46,7 @@ class Session:
         self.connection_id = new_connection_id()
         self.opened_at = self.last_active_at = time.time()
         self.own_thread: int | None = None  # who calls ``drain`` after what it sends
-        self._queue: deque[str] = deque()
+        self._queue: deque[bytes] = deque()
         self._queued_bytes = 0
         self._is_sending = self._is_cut = False
         self._lock = threading.Lock()
@@ -76,10 +77,10 @@ class Session:
         self.send(body)
 
     def send(self, body: dict[str, Any]) -> bool:
-        return self.send_text(json.dumps(body))
+        return self.send_text(to_json(body))
 
-    def send_text(self, text: str) -> bool:
-        """Queue *text*; False, and the end of the socket, when its peer reads too slowly."""
+    def send_text(self, text: bytes) -> bool:
+        """Queue *text*, in UTF-8; False, and the end of the socket, when its peer is too slow."""
         with self._lock:
             if self._is_cut:
                 return False
@@ -132,9 +133,9 @@ class Session:
                 self.close(SLOW_READER, "too slow")
                 return
 
-    def _next(self) -> list[str]:
+    def _next(self) -> list[bytes]:
         """What goes in one write: all that waits, up to a size that a slow peer takes in time."""
-        texts: list[str] = []
+        texts: list[bytes] = []
         size = 0
         while self._queue and (not texts or size + len(self._queue[0]) <= WRITE_BYTES_MAX):
             texts.append(self._queue.popleft())

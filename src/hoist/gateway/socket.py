@@ -78,8 +78,8 @@ class SafeServer:
             self._is_accepted = True
             self._decided.set()
 
-    def send(self, *texts: str) -> None:
-        """Each of *texts* is a message of its own; all go in one write, after ``accept``.
+    def send(self, *texts: bytes) -> None:
+        """Each of *texts* is a message in UTF-8; all go in one write, after ``accept``.
 
         Raises ``ConnectionClosed``, or ``OSError`` when the peer does not take it.
         """

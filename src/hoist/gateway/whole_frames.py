@@ -53,12 +53,11 @@ def _shape(data: bytes, at: int) -> tuple[int, int] | None:
     return begin + (4 if data[at + 1] & MASKED else 0), size
 
 
-def text_frame(text: str) -> bytes:
-    """A whole message of a server."""
-    data = text.encode()
-    size = len(data)
+def text_frame(text: bytes) -> bytes:
+    """A whole message of a server; *text* is UTF-8."""
+    size = len(text)
     if size < 126:
-        return struct.pack("!BB", WHOLE_TEXT, size) + data
+        return struct.pack("!BB", WHOLE_TEXT, size) + text
     if size < 65536:
-        return struct.pack("!BBH", WHOLE_TEXT, 126, size) + data
-    return struct.pack("!BBQ", WHOLE_TEXT, 127, size) + data
+        return struct.pack("!BBH", WHOLE_TEXT, 126, size) + text
+    return struct.pack("!BBQ", WHOLE_TEXT, 127, size) + text
