@@ -27,6 +27,7 @@ from bench import (
 )
 from bench.row import Row, table
 from bench.target import Target
+from bench.warm_up import warm_up
 from emulation.native.ports import port_base, stack_dir
 from emulation.native.stack import Stack
 
@@ -70,7 +71,7 @@ def main(names: tuple[str, ...], pairs: int, scale: float, minutes: float) -> No
     target = Target(environment, pids, pairs=pairs, scale=scale, minutes=minutes)
     chosen = _possible(names or tuple(BENCHES), ports.store)
     if OF_ENGINES & set(chosen):
-        urls.warm_up(target)
+        warm_up(target)
     rows = [row for name in chosen for row in told(target, name)]
     click.echo("\n" + table(rows))
 

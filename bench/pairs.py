@@ -11,8 +11,9 @@ import psutil
 from bench.floor import Floor
 from bench.row import amount
 from bench.target import Target
-from emulation.native.services import GATEWAYS, WORKERS
+from emulation.native.services import ADMIN, GATEWAYS, WORKERS
 
+OURS = (*GATEWAYS, ADMIN, *WORKERS)
 TELL_FROM = 0.02  # of all the CPU time; below that a process took no part
 
 
@@ -79,20 +80,15 @@ def told(pairs: Sequence[tuple[Side, Side]], what: str = "/s") -> str:
     )
 
 
-def bound(pairs: Sequence[tuple[Side, Side]]) -> str:
-    """The ratio if our processes took no CPU at all: what engines and the client leave of it."""
+def bound(pairs: Sequence[tuple[Side, Side]], cores: int | None = None) -> str:
+    """About the ratio if our processes took no CPU: what engines and the client leave of it."""
     ours, floor = [one for one, _ in pairs], [other for _, other in pairs]
     count = sum(side.count for side in ours)
-    others = sum(
-        seconds
-        for side in ours
-        for name, seconds in side.cpu.items()
-        if not name.startswith((*GATEWAYS, *WORKERS))
-    )
-    if not others:
+    cpu = [seconds for side in ours for name, seconds in side.cpu.items() if name not in OURS]
+    if not sum(cpu):
         return ""
-    possible = (psutil.cpu_count() or 1) * count / others
-    return f"; with no CPU of ours at most {amount(possible / speed(floor))}"
+    possible = (cores or psutil.cpu_count() or 1) * count / sum(cpu)
+    return f"; without CPU of ours about {amount(possible / speed(floor))}"
 
 
 def cpu_of(sides: Sequence[Side]) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property
 
 import psutil
@@ -124,7 +126,16 @@ def _end(row: FileRecord) -> FilePurged | FileCancelled:
 def cpu_seconds(process: psutil.Process) -> float:
     """Of *process* and its children."""
     family = [process, *process.children(recursive=True)]
-    return sum(sum(one.cpu_times()[:2]) for one in family)
+    return sum(map(_own_cpu_seconds, family))
+
+
+def _own_cpu_seconds(process: psutil.Process) -> float:
+    """By the kernel's clock of a process: other counters of Linux count by hundredths."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            # clock_getcpuclockid(3), as the kernel numbers them (linux/posix-timers.h).
+            return time.clock_gettime((~process.pid << 3) | 2)
+    return sum(process.cpu_times()[:2])
 
 
 def until(is_so: Callable[[], bool], what: str, seconds_max: float = QUIET_SECONDS_MAX) -> None:

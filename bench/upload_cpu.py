@@ -20,16 +20,14 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
 
-from bench.pairs import Side, cpu_of, interleaved, measure
+from bench.pairs import OURS, Side, cpu_of, interleaved, measure
 from bench.row import Row
 from bench.target import Target
 from bench.together import together
 from bench.uploading import Uploader
 from emulation import provision
-from emulation.native.services import GATEWAYS, WORKERS
 
 SATURATED, AT_ONCE, SMALL, LARGE, REST_SECONDS = 64, 16, 4_096, 100_000_000, 5.0
-OURS = (*GATEWAYS, *WORKERS)
 
 
 def against_floor(target: Target) -> list[Row]:

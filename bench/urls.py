@@ -1,9 +1,9 @@
 """URLs a second over a socket through Kafka, beside the same socket that presigns by itself.
 
-Eight clients, each a user of their own, ask as fast as they are answered: single files with eight
-requests under way, and frames of 25. The bare side is one gunicorn process with flask-sock that
-reads the frame, signs from memory and answers; ours also keeps every request in the log, checks
-limits and quota in the store, and records it.
+Eight clients, each a user of their own, ask as fast as they are answered: single files with 32
+requests under way, and frames of 25 one after another. The bare side is one gunicorn process with
+flask-sock that reads the frame, signs from memory and answers; ours also keeps every request in the
+log, checks limits and quota in the store, and records it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from bench.uploading import wanted
 from bench.wire import Wire, frame
 
 CLIENTS, UNDER_WAY, PER_FRAME, FILES = 8, 32, 25, 100
-WARM_UP_USERS = 10
 
 
 def run(target: Target) -> list[Row]:
@@ -48,20 +47,6 @@ def _row(target: Target, floor: Floor, per_frame: int, under_way: int) -> Row:
     name = "urls" if per_frame == 1 else f"urls-{per_frame}"
     what = f"URLs a second, {per_frame} a frame / presigned by the socket itself"
     return Row(name, what, ratios, 0.6, detail=told(pairs) + bound(pairs))
-
-
-def warm_up(target: Target) -> None:
-    """Ask for a thousand URLs that count for nothing: Java's code is compiled while it runs.
-
-    Right after the start DynamoDB Local takes ten times the CPU.
-    """
-    wires = [
-        Wire(target.url + "/ws", user.token) for user in target.users(target.count(WARM_UP_USERS))
-    ]
-    each([partial(urls, wire, FILES, 1, UNDER_WAY) for wire in wires])
-    for wire in wires:
-        wire.close()
-    target.leave()
 
 
 def urls(wire: Wire, frames: int, per_frame: int, under_way: int) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from bench import planted
 from bench.__main__ import BENCHES, told
+from bench.pairs import Side, bound
 from bench.row import Row, percentile, table
 from bench.target import Target
 from bench.uploading import Uploader
@@ -97,6 +98,15 @@ def test_a_line_has_the_median_its_spread_and_the_verdict():
     row = Row("4KB", "whole / bare", [0.5, 0.7, 0.6], 0.6, detail="CPU")
     assert row.line() == "4KB: whole / bare 0.6 (0.5 to 0.7), 3 pairs; goal >= 0.6: met; CPU"
     assert "0.6 (0.5 to 0.7)" in table([row])
+
+
+def test_what_engines_and_clients_leave_is_told_as_a_ratio():
+    ours = Side(
+        100, 2.0, {"kafka": 0.3, "bench": 0.2, "gateway-a": 9.0, "metadata": 9.0, "admin": 9.0}
+    )
+    floor = Side(100, 0.5, {"bench": 0.1})
+    assert bound([(ours, floor)], cores=2) == "; without CPU of ours about 2"
+    assert bound([(Side(1, 1.0, {"gateway-b": 1.0}), floor)]) == ""
 
 
 def test_a_percentile_is_a_value_that_was_seen():

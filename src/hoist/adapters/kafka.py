@@ -200,7 +200,7 @@ def consumer(bootstrap: str, *, group: str, work_seconds_max: int) -> Any:
         heartbeat_interval_ms=3_000,
         max_poll_interval_ms=work_seconds_max * 1000,
         max_poll_records=100,
-        fetch_max_wait_ms=1000,
+        fetch_max_wait_ms=500,
     )
 
 

@@ -6,11 +6,11 @@ Limits   PostgreSQL: 10 connections a process; SQLite: one machine, and one writ
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 from peewee import Query, Select, Tuple
+from pydantic_core import from_json
 
 from hoist.adapters import sql_migrations as migrations
 from hoist.adapters import sql_tables as tables
@@ -131,7 +131,7 @@ class SqlMetadata:
             .order_by(sort.desc() if listing.is_descending else sort.asc())
             .limit(limit + 1)
         )
-        records = tuple(record_from_json(json.loads(document)) for document, _ in found[:limit])
+        records = tuple(record_from_json(from_json(document)) for document, _ in found[:limit])
         return Page(records, found[limit - 1][1] if len(found) > limit else None)
 
     def owners(self, row_ids: Sequence[str]) -> dict[str, str]:
