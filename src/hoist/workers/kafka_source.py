@@ -9,8 +9,7 @@ import base64
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -21,12 +20,7 @@ from hoist.workers.watchdog import Stuck, Watchdog
 
 logger = logging.getLogger(__name__)
 Handler = Callable[[Mapping[str, Any], object], dict[str, Any]]
-Polled = Mapping[TopicPartition, Sequence[Any]]
 POLL_MS, BACKOFF_SECONDS_MAX = 500, 5.0
-# All that was fetched: the library fetches no more of a partition that it has a rest of.
-TAKE_MAX = 10_000
-# After a poll. What is not begun by then is polled again: others may wait to join the group.
-BEGIN_SECONDS_MAX = 5.0
 CLOSE_MS_MAX = 1_500
 
 
@@ -44,23 +38,26 @@ def run(
     log is away, it goes on polling. Raises ``Stuck`` when the library forgot a partition.
     """
     backoff = 0.0
-    call = partial(_call, handler, servers)
     offsets = Offsets(consumer, topics)
     watchdog = Watchdog(consumer)
     try:
         while not stopping.is_set():
             offsets.commit()
-            watchdog.look(offsets.held)
             began = time.monotonic()
             try:
-                polled = consumer.poll(timeout_ms=POLL_MS, max_records=TAKE_MAX)
+                polled = consumer.poll(timeout_ms=POLL_MS, max_records=batch_max)
             except RetriableError as error:
                 # While the broker is gone, the library lets out some of what it should try again.
                 logger.warning("log not read", extra={"reason": repr(error)})
                 polled = {}
                 stopping.wait(POLL_MS / 1000)
             watchdog.polled(polled, time.monotonic() - began)
-            again = _work(consumer, offsets, batches(polled, batch_max), call, stopping)
+            watchdog.look(offsets.held)
+            if not polled:
+                continue
+            again = _call(handler, lambda_event(polled, servers), polled)
+            _settle(consumer, offsets, polled, again)
+            offsets.commit()
             backoff = min(max(backoff * 2, 0.1), BACKOFF_SECONDS_MAX) if again else 0.0
             stopping.wait(backoff)
     except Stuck as stuck:
@@ -71,41 +68,7 @@ def run(
         consumer.close(timeout_ms=CLOSE_MS_MAX)
 
 
-def batches(polled: Polled, size_max: int) -> Iterator[Polled]:
-    """*polled* in parts of at most *size_max* records, the partitions one after another."""
-    flat = [(partition, record) for partition in polled for record in polled[partition]]
-    for first in range(0, len(flat), size_max):
-        batch: dict[TopicPartition, list[Any]] = {}
-        for partition, record in flat[first : first + size_max]:
-            batch.setdefault(partition, []).append(record)
-        yield batch
-
-
-def _work(
-    consumer: KafkaConsumer,
-    offsets: Offsets,
-    polled: Iterator[Polled],
-    call: Callable[[Polled], dict[str, int]],
-    stopping: threading.Event,
-) -> bool:
-    """Batch after batch; of a partition that goes back, nothing more. Was the last one in vain?"""
-    until, is_over, again = time.monotonic() + BEGIN_SECONDS_MAX, False, {}
-    gone_back: set[TopicPartition] = set()
-    for records in polled:
-        batch = {one: records[one] for one in records if one not in gone_back}
-        if is_over:
-            for one in batch:
-                consumer.seek(one, batch[one][0].offset)
-            gone_back |= batch.keys()
-        elif batch:
-            again = call(batch)
-            gone_back |= _settle(consumer, offsets, batch, again)
-            offsets.commit()
-            is_over = stopping.is_set() or time.monotonic() > until
-    return bool(again)
-
-
-def lambda_event(polled: Polled, servers: str) -> dict[str, Any]:
+def lambda_event(polled: Mapping[TopicPartition, Sequence[Any]], servers: str) -> dict[str, Any]:
     """*polled* as the event a self-managed Kafka source sends."""
     return {
         "eventSource": "SelfManagedKafka",
@@ -142,14 +105,16 @@ def _name(partition: TopicPartition) -> str:
     return f"{partition.topic}-{partition.partition}"
 
 
-def _call(handler: Handler, servers: str, batch: Polled) -> dict[str, int]:
+def _call(
+    handler: Handler, event: dict[str, Any], polled: Mapping[TopicPartition, Sequence[Any]]
+) -> dict[str, int]:
     """Where each partition wants to be delivered again; everything, when the function raised."""
     try:
-        failures = handler(lambda_event(batch, servers), None).get("batchItemFailures") or []
+        failures = handler(event, None).get("batchItemFailures") or []
     except Exception:
         # As on AWS, an exception means the whole batch; the function's own log says why.
         logger.exception("function failed")
-        return {_name(partition): records[0].offset for partition, records in batch.items()}
+        return {_name(partition): records[0].offset for partition, records in polled.items()}
     return {
         failure["itemIdentifier"]["partition"]: failure["itemIdentifier"]["offset"]
         for failure in failures
@@ -157,16 +122,16 @@ def _call(handler: Handler, servers: str, batch: Polled) -> dict[str, int]:
 
 
 def _settle(
-    consumer: KafkaConsumer, offsets: Offsets, batch: Polled, again: Mapping[str, int]
-) -> set[TopicPartition]:
-    """Note what is done of *batch*, and go back to what is wanted *again*: in which partitions."""
-    gone_back = set()
-    for partition, records in batch.items():
+    consumer: KafkaConsumer,
+    offsets: Offsets,
+    polled: Mapping[TopicPartition, Sequence[Any]],
+    again: Mapping[str, int],
+) -> None:
+    """Note what is done of *polled*, and go back to what is wanted *again*."""
+    for partition, records in polled.items():
         wanted = again.get(_name(partition))
         if wanted is not None:
             consumer.seek(partition, wanted)
-            gone_back.add(partition)
         following = records[-1].offset + 1 if wanted is None else wanted
         if following > records[0].offset:
             offsets.done(partition, following, records[-1].leader_epoch)
-    return gone_back
