@@ -28,7 +28,7 @@ from bench import (
 from bench.row import Row, table
 from bench.target import Target
 from bench.warm_up import warm_up
-from emulation.native.ports import port_base, stack_dir
+from emulation.native.ports import port_base, settings, stack_dir
 from emulation.native.stack import Stack
 
 BENCHES: dict[str, Callable[[Target], list[Row]]] = {
@@ -61,11 +61,11 @@ OF_ENGINES = {"4KB", "1MB", "cpu", "cpu-size", "urls", "time-to-url", "stored", 
 @click.option("--scale", default=1.0, show_default=True, help="Of all counts; small is quick.")
 @click.option("--minutes", default=1.0, show_default=True, help="How long idle sockets stay.")
 def main(names: tuple[str, ...], pairs: int, scale: float, minutes: float) -> None:
-    ports = Stack(port_base(), stack_dir()).running_ports()
+    running = Stack(port_base(), stack_dir())
+    ports = running.running_ports()
     if not ports:
         raise click.ClickException("the stack is down; start it with: make up")
-    running = Stack(ports.base, stack_dir(), ports.store)
-    environment = dict(os.environ) | running.settings()
+    environment = dict(os.environ) | settings(ports, stack_dir())
     os.environ.update(environment)
     pids = {service["name"]: service["pid"] for service in running.status()}
     target = Target(environment, pids, pairs=pairs, scale=scale, minutes=minutes)
