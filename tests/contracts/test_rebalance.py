@@ -16,7 +16,7 @@ from kafka.admin import NewTopic
 
 from hoist.adapters import kafka
 from hoist.domain.ports import Message
-from hoist.workers import kafka_source
+from hoist.workers import kafka_source, offsets
 from hoist.workers.offsets import Offsets
 from hoist.workers.watchdog import Stuck, Watchdog
 
@@ -150,10 +150,25 @@ def test_one_that_leaves_frees_its_partitions_at_once(group, send):
     assert set(group.seen.values()) == {1}, "all was committed before it left"
 
 
+def test_what_is_done_of_partitions_that_are_given_up_is_committed_on_the_way(
+    group, send, monkeypatch
+):
+    monkeypatch.setattr(offsets, "COMMIT_AFTER_SECONDS", 600)
+    group.join()
+    send([f"a-{n}" for n in range(60)])
+    until(lambda: len(group.seen) == 60)
+    assert not group.committed
+    second = group.join()
+    until(lambda: second.consumer.assignment())
+    send([f"b-{n}" for n in range(60)])
+    until(lambda: len(group.seen) == 120)
+    assert set(group.seen.values()) == {1}
+
+
 WORKER = """
 import sys, time
 from hoist.adapters import kafka
-from hoist.workers import kafka_source
+from hoist.workers import kafka_source, offsets
 from hoist.workers.__main__ import stop_on_signals
 
 def handler(event, context):

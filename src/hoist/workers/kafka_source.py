@@ -34,18 +34,19 @@ def run(
 ) -> None:
     """Subscribe to *topics*; poll, call, commit, until *stopping* is set; then leave the group.
 
-    Partitions are only given up within a poll, and what is done is committed before it. While the
-    log is away, it goes on polling. Raises ``Stuck`` when the library forgot a partition.
+    While the log is away, it goes on polling. Raises ``Stuck`` when the library forgot a partition.
     """
     backoff = 0.0
     offsets = Offsets(consumer, topics)
     watchdog = Watchdog(consumer)
     try:
         while not stopping.is_set():
-            offsets.commit()
+            if not offsets.due_in_seconds:
+                offsets.commit()
+            wait_ms = min(POLL_MS, 1000 * offsets.due_in_seconds)
             began = time.monotonic()
             try:
-                polled = consumer.poll(timeout_ms=POLL_MS, max_records=batch_max)
+                polled = consumer.poll(timeout_ms=wait_ms, max_records=batch_max)
             except RetriableError as error:
                 # While the broker is gone, the library lets out some of what it should try again.
                 logger.warning("log not read", extra={"reason": repr(error)})
@@ -55,9 +56,11 @@ def run(
             watchdog.look(offsets.held)
             if not polled:
                 continue
+            offsets.begin()
             again = _call(handler, lambda_event(polled, servers), polled)
             _settle(consumer, offsets, polled, again)
-            offsets.commit()
+            if again:
+                offsets.commit()
             backoff = min(max(backoff * 2, 0.1), BACKOFF_SECONDS_MAX) if again else 0.0
             stopping.wait(backoff)
     except Stuck as stuck:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+import math
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
@@ -11,18 +13,27 @@ from kafka.errors import CommitFailedError, KafkaError
 
 logger = logging.getLogger(__name__)
 COMMIT_MS_MAX = 2_000
+# A commit keeps the poller waiting for some milliseconds, and costs the broker as much as a record.
+COMMIT_AFTER_SECONDS = 0.1
 
 
 class Offsets(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
     """Subscribes *consumer* to *topics*, and follows what it is given and gives up.
 
-    The library calls from a thread in which nothing may block, so nothing is committed there: the
-    poller commits before it polls, and partitions are only given up within a poll.
+    What is done is committed together, 0.1 s after the first of it was begun. The library calls
+    from a thread in which nothing may block: what is done of partitions that are given up is
+    committed without waiting for the answer.
     """
 
-    def __init__(self, consumer: KafkaConsumer, topics: Sequence[str]) -> None:
-        self._consumer = consumer
+    def __init__(
+        self,
+        consumer: KafkaConsumer,
+        topics: Sequence[str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._consumer, self._clock = consumer, clock
         self._done: dict[TopicPartition, OffsetAndMetadata] = {}
+        self._due = math.inf
         self._held: frozenset[TopicPartition] = frozenset()
         consumer.subscribe(topics, listener=self)
         for topic in topics:
@@ -34,17 +45,27 @@ class Offsets(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
         """The partitions that are ours; none while the group is being rearranged."""
         return self._held
 
+    def begin(self) -> None:
+        """A batch begins: what will be done of it is to be committed soon after."""
+        self._due = min(self._due, self._clock() + COMMIT_AFTER_SECONDS)
+
     def done(self, partition: TopicPartition, following: int, leader_epoch: int) -> None:
-        """Every record before *following* is done."""
-        self._done[partition] = OffsetAndMetadata(following, "", leader_epoch)
+        """Every record before *following* is done. Of no interest once it is somebody else's."""
+        if partition in self._held:
+            self._done[partition] = OffsetAndMetadata(following, "", leader_epoch)
+
+    @property
+    def due_in_seconds(self) -> float:
+        """How much time the next commit has; without end when nothing is to be committed."""
+        return max(0.0, self._due - self._clock())
 
     def commit(self) -> None:
         """Commit what is done. Refused for a while, it is kept for the next call.
 
         What is lost here is delivered again, harmlessly.
         """
-        held = self._held
-        offsets = {one: offset for one, offset in list(self._done.items()) if one in held}
+        self._due = math.inf
+        offsets = self._of(self._held)
         if not offsets:
             return
         try:
@@ -55,19 +76,33 @@ class Offsets(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
             logger.warning("commit refused", extra={"reason": repr(error)})
         except KafkaError as error:
             logger.warning("commit put off", extra={"reason": repr(error)})
+            self.begin()
         else:
             self._forget(offsets)
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        self._held -= frozenset(revoked)
-        self._forget(revoked)
+        given_up = frozenset(revoked)
+        # It is on its way before the request to join anew, on the same connection.
+        if offsets := self._of(self._held & given_up):
+            self._consumer.commit_async(offsets, callback=_tell)
+        self._held -= given_up
+        self._forget(given_up)
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         self._held |= frozenset(assigned)
 
     def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
-        self.on_partitions_revoked(lost)
+        self._held -= frozenset(lost)
+        self._forget(lost)
+
+    def _of(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Any]:
+        return {one: offset for one, offset in list(self._done.items()) if one in partitions}
 
     def _forget(self, partitions: Iterable[Any]) -> None:
         for partition in partitions:
             self._done.pop(partition, None)
+
+
+def _tell(offsets: object, answer: object) -> None:
+    if isinstance(answer, Exception):
+        logger.warning("commit refused", extra={"reason": repr(answer)})
