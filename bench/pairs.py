@@ -43,17 +43,23 @@ class Side:
 def measure(
     target: Target, count: int, work: Callable[[], object], floor: Floor | None = None
 ) -> Side:
-    """*work* is timed; its CPU also counts what goes on after it until all is quiet."""
+    """*work* is timed; its CPU also counts what goes on after it until all is quiet.
+
+    Of this process, ``bench``, which is the clients and those floors that need no server, only
+    *work* counts: not that it looks at the others.
+    """
 
     def cpu() -> dict[str, float]:
         return target.cpu() | ({"bare": floor.cpu()} if floor else {})
 
-    before, began = cpu(), time.perf_counter()
+    before = cpu()
+    began, own = time.perf_counter(), time.process_time()
     work()
-    seconds = time.perf_counter() - began
+    own, seconds = time.process_time() - own, time.perf_counter() - began
     target.settle()
     after, span = cpu(), time.perf_counter() - began
-    return Side(count, seconds, {name: after[name] - before[name] for name in before}, span)
+    used = {name: after[name] - before[name] for name in before}
+    return Side(count, seconds, used | {"bench": own}, span)
 
 
 def interleaved(

@@ -25,10 +25,7 @@ QUIET_SECONDS_MAX, BATCH = 300.0, 100
 
 
 class Target:
-    """*scale* makes every count smaller, for a first look; *pairs* is how often both sides run.
-
-    The process ``bench`` is ours: the clients, and those floors that need no server.
-    """
+    """*scale* makes every count smaller, for a first look; *pairs* is how often both sides run."""
 
     def __init__(
         self,
@@ -42,7 +39,6 @@ class Target:
         self.environment, self.pairs, self.minutes = environment, pairs, minutes
         self._scale = scale
         self._processes = {name: psutil.Process(pid) for name, pid in pids.items()}
-        self._processes["bench"] = psutil.Process()
         self._users: list[User] = []
 
     @cached_property
@@ -74,7 +70,7 @@ class Target:
         return next(iter(self._processes[name].children()), self._processes[name])
 
     def cpu(self) -> dict[str, float]:
-        """CPU seconds that each process of the stack has used, and ours."""
+        """CPU seconds that each process of the stack has used."""
         return {name: cpu_seconds(process) for name, process in self._processes.items()}
 
     def settle(self) -> None:

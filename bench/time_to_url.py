@@ -22,6 +22,7 @@ from kafka.admin import NewTopic
 from bench.floor import running
 from bench.row import Row, percentile
 from bench.target import Target
+from bench.together import paced
 from bench.uploading import wanted
 from bench.wire import Wire
 
@@ -90,18 +91,10 @@ def _asked(wires: Sequence[Wire], count: int, gap: float) -> Times:
     threads = [threading.Thread(target=hear, args=pair) for pair in zip(wires, shares, strict=True)]
     for thread in threads:
         thread.start()
-    _paced(count, gap, lambda number: ask(wires[number % len(wires)]))
+    paced(count, gap, lambda number: ask(wires[number % len(wires)]))
     for thread in threads:
         thread.join()
     return times
-
-
-def _paced(count: int, gap: float, do: Callable[[int], object]) -> None:
-    """Each at its time, however late the one before was."""
-    began = time.perf_counter()
-    for number in range(count):
-        time.sleep(max(0.0, began + number * gap - time.perf_counter()))
-        do(number)
 
 
 @contextmanager
@@ -121,7 +114,7 @@ def _through_kafka(target: Target) -> Iterator[Callable[[int, float], Times]]:
         def send(_: int) -> None:
             producer.send(topic, key=secrets.token_bytes(8), value=str(time.monotonic()).encode())
 
-        threading.Thread(target=_paced, args=(count, gap, send)).start()
+        threading.Thread(target=paced, args=(count, gap, send)).start()
         return [float(told.readline()) for _ in range(count)]
 
     try:

@@ -1,7 +1,8 @@
-"""Several clients at once, each in a thread of its own."""
+"""Several clients at once, each in a thread of its own; or one, at a pace."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -24,3 +25,11 @@ def together(works: Sequence[Callable[[], object]], count: int) -> None:
             works[number]()
 
     each([partial(again, number) for number in range(len(works))])
+
+
+def paced(count: int, gap: float, do: Callable[[int], object]) -> None:
+    """Each *gap* seconds after the one before, however late that was."""
+    began = time.perf_counter()
+    for number in range(count):
+        time.sleep(max(0.0, began + number * gap - time.perf_counter()))
+        do(number)

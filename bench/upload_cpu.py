@@ -2,8 +2,9 @@
 
 That is a presigned URL, a row put into the table and a record produced to Kafka, by boto3 and
 kafka-python, in one process. Ours are gateways and workers; engines and clients count for nobody.
-The same for uploads of 100 MB and of 4 KB: bytes never pass through us. There, what our processes
-use when nobody asks for anything is taken off for the time that both take: 100 MB take long.
+The same for uploads of 100 MB and of 4 KB, one after another: bytes never pass through us. There,
+small ones come at the pace of the large ones, so that batches and spans are alike; and what our
+processes use while the same bytes are PUT without us is taken off.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ from kafka.admin import NewTopic
 from bench.pairs import OURS, Side, cpu_of, interleaved, measure
 from bench.row import Row
 from bench.target import Target
-from bench.together import together
-from bench.uploading import Uploader
+from bench.together import paced, together
+from bench.uploading import BarePuts, Storage, Uploader
 from emulation import provision
 
-SATURATED, AT_ONCE, SMALL, LARGE, REST_SECONDS = 64, 16, 4_096, 100_000_000, 5.0
+SATURATED, SMALL, LARGE = 64, 4_096, 100_000_000
 
 
 def against_floor(target: Target) -> list[Row]:
     """Needs the DynamoDB store: of another one this floor says nothing."""
     count = target.count(256, 2)
-    with _floor(target) as once, _uploads(target, SMALL, count, SATURATED) as ours:
+    with _floor(target) as once, _uploads(target, count) as ours:
 
         def floor() -> Side:
             began, used = time.perf_counter(), time.process_time()
@@ -51,28 +52,46 @@ def against_floor(target: Target) -> list[Row]:
 
 
 def of_large_and_small(target: Target) -> list[Row]:
-    few, many = target.count(16, 2), target.count(64, 2)
-    rest = measure(target, 1, lambda: time.sleep(REST_SECONDS))
-    idle = rest.cpu_ms(*OURS) / rest.span  # milliseconds a second
-
-    def used(side: Side) -> float:
-        return max(0.0, side.cpu_ms(*OURS) - idle * side.span / side.count)
-
-    sides = _uploads(target, LARGE, few, AT_ONCE), _uploads(target, SMALL, many, AT_ONCE)
-    with sides[0] as large, sides[1] as small:
-        pairs = interleaved(target, large, small)
-    ratios = [used(one) / used(other) for one, other in pairs]
+    count, pairs = target.count(16, 2), []
+    for number in range(-1, target.pairs):
+        large = _one_by_one(target, LARGE, count, 0)
+        small = _one_by_one(target, SMALL, count, large[0].seconds / count)
+        if number >= 0:
+            pairs.append((_own_ms(*large), _own_ms(*small)))
+    ratios = [one / other for one, other in pairs]
+    middles = [statistics.median(pair[number] for pair in pairs) for number in (0, 1)]
+    detail = f"{middles[0]:.1f} ms and {middles[1]:.1f} ms"
     what = "CPU of our processes per upload, 100 MB / 4 KB"
-    middles = [statistics.median(used(pair[number]) for pair in pairs) for number in (0, 1)]
-    detail = f"{middles[0]:.1f} ms and {middles[1]:.1f} ms; at rest {idle:.0f} ms a second"
     return [Row("cpu-size", what, ratios, 1.1, is_most=True, detail=detail)]
 
 
-@contextmanager
-def _uploads(target: Target, size: int, count: int, at_once: int) -> Iterator[Callable[[], Side]]:
-    """As many as go, *at_once* of them at a time."""
+def _one_by_one(target: Target, size: int, count: int, gap: float) -> tuple[Side, Side]:
+    """Uploads at least *gap* apart, and as many bare PUTs at the pace that they had."""
     body = os.urandom(size)
-    uploaders = [Uploader(target, user) for user in target.users(min(at_once, count))]
+    uploader, storage = Uploader(target, target.user()), Storage(target.environment)
+    bare = BarePuts(target, body)
+    try:
+        ours = measure(target, count, lambda: paced(count, gap, lambda _: uploader.upload(body)))
+        target.empty()
+        pace = ours.seconds / count
+        rest = measure(target, count, lambda: paced(count, pace, lambda _: bare.put(storage)))
+        bare.delete()
+    finally:
+        uploader.close()
+        storage.close()
+    return ours, rest
+
+
+def _own_ms(ours: Side, rest: Side) -> float:
+    """Of our processes for an upload, without what they use anyhow."""
+    return ours.cpu_ms(*OURS) - rest.cpu_ms(*OURS) * ours.span / rest.span
+
+
+@contextmanager
+def _uploads(target: Target, count: int) -> Iterator[Callable[[], Side]]:
+    """Small ones, as many as go."""
+    body = os.urandom(SMALL)
+    uploaders = [Uploader(target, user) for user in target.users(min(SATURATED, count))]
     works = [partial(uploader.upload, body) for uploader in uploaders]
 
     def side() -> Side:

@@ -1,4 +1,4 @@
-"""Uploads by cheap clients: a socket for frames, and a kept connection for PUTs."""
+"""Uploads by cheap clients, a socket for frames and a kept connection for PUTs; and bare PUTs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from bench.target import Target
 from bench.wire import SECONDS_MAX, Wire
+from emulation import provision
 from hoist.domain.model import FileRecord
 from loadtest.people import User
 
@@ -63,6 +64,28 @@ class Uploader:
     def close(self) -> None:
         self.wire.close()
         self.storage.close()
+
+
+class BarePuts:
+    """PUTs under a prefix of their own, of whose arrival S3 tells nobody."""
+
+    def __init__(self, target: Target, body: bytes) -> None:
+        self._s3: Any = provision.client("s3", target.environment)
+        self._bucket, self._body = target.environment["HOIST_BUCKET"], body
+        self._keys: list[str] = []
+
+    def put(self, storage: Storage) -> None:
+        key = f"bench/{secrets.token_hex(8)}"
+        self._keys.append(key)
+        params = {"Bucket": self._bucket, "Key": key, "ContentLength": len(self._body)}
+        url = self._s3.generate_presigned_url("put_object", params, 900)
+        storage.put(url, self._body, {"Content-Length": str(len(self._body))})
+
+    def delete(self) -> None:
+        while self._keys:
+            some, self._keys = self._keys[:1000], self._keys[1000:]
+            gone = {"Objects": [{"Key": key} for key in some], "Quiet": True}
+            self._s3.delete_objects(Bucket=self._bucket, Delete=gone)
 
 
 def wanted(size: int = 1) -> dict[str, Any]:

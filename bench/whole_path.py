@@ -10,17 +10,14 @@ after each side.
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from bench.pairs import Side, bound, interleaved, measure, told
 from bench.row import Row
 from bench.target import Target
 from bench.together import together
-from bench.uploading import Storage, Uploader
-from emulation import provision
+from bench.uploading import BarePuts, Storage, Uploader
 
 AT_ONCE = 16
 SIZES = {"4KB": (4_096, 128), "1MB": (1_000_000, 64), "100MB": (100_000_000, 16)}
@@ -31,7 +28,7 @@ def run(target: Target, name: str) -> list[Row]:
     size, full = SIZES[name]
     body, count = os.urandom(size), target.count(full, 2)
     at_once = min(AT_ONCE, count)
-    bare = _Bare(target, body)
+    bare = BarePuts(target, body)
     pairs = []
     uploaders = [Uploader(target, user) for user in target.users(at_once)]
     storages = [Storage(target.environment) for _ in range(at_once)]
@@ -62,25 +59,3 @@ def run(target: Target, name: str) -> list[Row]:
     return [
         Row(name, "whole path / bare PUT", ratios, GOALS[name], detail=told(pairs) + bound(pairs))
     ]
-
-
-class _Bare:
-    """PUTs under a prefix of their own, of whose arrival S3 tells nobody."""
-
-    def __init__(self, target: Target, body: bytes) -> None:
-        self._s3: Any = provision.client("s3", target.environment)
-        self._bucket, self._body = target.environment["HOIST_BUCKET"], body
-        self._keys: list[str] = []
-
-    def put(self, storage: Storage) -> None:
-        key = f"bench/{secrets.token_hex(8)}"
-        self._keys.append(key)
-        params = {"Bucket": self._bucket, "Key": key, "ContentLength": len(self._body)}
-        url = self._s3.generate_presigned_url("put_object", params, 900)
-        storage.put(url, self._body, {"Content-Length": str(len(self._body))})
-
-    def delete(self) -> None:
-        while self._keys:
-            some, self._keys = self._keys[:1000], self._keys[1000:]
-            gone = {"Objects": [{"Key": key} for key in some], "Quiet": True}
-            self._s3.delete_objects(Bucket=self._bucket, Delete=gone)
