@@ -28,7 +28,7 @@ def together(works: Sequence[Callable[[], object]], count: int) -> None:
 
 
 def paced(count: int, gap: float, do: Callable[[int], object]) -> None:
-    """Each *gap* seconds after the one before, however late that was."""
+    """Number by number, one beginning each *gap* seconds; who is late goes on at once."""
     began = time.perf_counter()
     for number in range(count):
         time.sleep(max(0.0, began + number * gap - time.perf_counter()))

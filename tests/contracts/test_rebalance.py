@@ -48,13 +48,20 @@ class Member:
         self.thread.start()
 
     def _note(self, committed):
-        commit = self.consumer.commit
+        commit, commit_async = self.consumer.commit, self.consumer.commit_async
+
+        def note(offsets):
+            committed.extend((one.partition, told.offset) for one, told in offsets.items())
 
         def noting(offsets, timeout_ms):
             commit(offsets, timeout_ms=timeout_ms)
-            committed.extend((one.partition, told.offset) for one, told in offsets.items())
+            note(offsets)
 
-        self.consumer.commit = noting
+        def noting_async(offsets, callback):
+            note(offsets)
+            return commit_async(offsets, callback=callback)
+
+        self.consumer.commit, self.consumer.commit_async = noting, noting_async
 
     def _run(self, *arguments):
         try:
@@ -168,7 +175,7 @@ def test_what_is_done_of_partitions_that_are_given_up_is_committed_on_the_way(
 WORKER = """
 import sys, time
 from hoist.adapters import kafka
-from hoist.workers import kafka_source, offsets
+from hoist.workers import kafka_source
 from hoist.workers.__main__ import stop_on_signals
 
 def handler(event, context):

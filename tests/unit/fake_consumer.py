@@ -16,6 +16,7 @@ class FakeConsumer:
         self.forgotten, self.is_away, self.closed = set(), False, False
         self.committed, self.refusals, self.listener = [], [], None
         self.committed_at_poll, self.on_poll = [], lambda: None
+        self.waits_ms, self.unheard = [], []
 
     def subscribe(self, topics, listener):
         self.listener = listener
@@ -39,6 +40,7 @@ class FakeConsumer:
 
     def poll(self, timeout_ms, max_records):
         self.committed_at_poll.append(list(self.committed))
+        self.waits_ms.append(timeout_ms)
         self.on_poll()
         for one, end in self.ends.items():
             if one not in self.forgotten and self.positions[one] < end:
@@ -53,8 +55,9 @@ class FakeConsumer:
         self.committed.append({one: told.offset for one, told in offsets.items()})
 
     def commit_async(self, offsets, callback):
+        """Heard later, by ``callback(offsets, answer)``."""
         self.commit(offsets, timeout_ms=0)
-        callback(offsets, None)
+        self.unheard.append(lambda answer: callback(offsets, answer))
 
     def close(self, timeout_ms):
         self.closed = True

@@ -2,6 +2,7 @@
 
 import math
 import threading
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -34,7 +35,7 @@ class Runs:
     """The poller on a fake consumer that holds both partitions."""
 
     def __init__(self, consumer):
-        self.consumer, self.stopping = consumer, threading.Event()
+        self.consumer, self.stopping, self.batch_max = consumer, threading.Event(), 10
 
     def __call__(self, handler, polls):
         left = [polls]
@@ -47,7 +48,9 @@ class Runs:
                 self.stopping.set()
 
         self.consumer.on_poll = on_poll
-        kafka_source.run(self.consumer, ["t"], handler, self.stopping, "b:9092", batch_max=1)
+        kafka_source.run(
+            self.consumer, ["t"], handler, self.stopping, "b:9092", batch_max=self.batch_max
+        )
 
 
 @pytest.fixture
@@ -61,6 +64,7 @@ def fine(event, context):
 
 def test_what_a_broker_did_not_take_is_committed_the_next_time(consumer, runs, monkeypatch):
     monkeypatch.setattr(offsets_module, "COMMIT_AFTER_SECONDS", 0)
+    monkeypatch.setattr(offsets_module, "PUT_OFF_SECONDS", 0)
     consumer.ends[A] = 1
     consumer.refusals = [KafkaTimeoutError()]
     runs(fine, polls=3)
@@ -68,11 +72,19 @@ def test_what_a_broker_did_not_take_is_committed_the_next_time(consumer, runs, m
     assert consumer.closed
 
 
-def test_batches_that_follow_each_other_are_committed_together(consumer, runs):
+def test_batches_that_follow_each_other_are_committed_together(consumer, runs, monkeypatch):
+    monkeypatch.setattr(kafka_source, "Offsets", partial(Offsets, clock=lambda: 7.0))
     consumer.ends[A] = 3
     runs(fine, polls=3)
     assert consumer.committed_at_poll == [[], [], []]
+    assert consumer.waits_ms == [500, pytest.approx(100), pytest.approx(100)], "until it is due"
     assert consumer.committed == [{A: 3}]
+
+
+def test_where_one_record_may_take_minutes_the_last_is_committed_before_the_next(consumer, runs):
+    consumer.ends[A], runs.batch_max = 2, 1
+    runs(fine, polls=2)
+    assert consumer.committed_at_poll == [[], [{A: 1}]]
 
 
 def test_a_batch_that_took_long_is_committed_at_once(consumer, clock):
@@ -131,17 +143,42 @@ def test_a_commit_of_somebody_who_is_out_of_the_group_is_not_tried_again(consume
     assert consumer.committed == []
 
 
-def test_a_partition_given_up_is_committed_on_the_way_and_then_no_more(consumer):
+@pytest.fixture
+def two(consumer):
+    """Offsets of both partitions, with something done of each."""
     offsets = Offsets(consumer, ["t"])
     offsets.on_partitions_assigned({A, B})
     offsets.done(A, 5, 0)
     offsets.done(B, 7, 0)
-    offsets.on_partitions_revoked({A})
-    assert (set(offsets.held), consumer.committed) == ({B}, [{A: 5}])
-    offsets.commit()
-    offsets.on_partitions_assigned({A})
-    offsets.commit()
+    return offsets
+
+
+def test_a_partition_given_up_is_committed_on_the_way_and_then_no_more(consumer, two):
+    two.on_partitions_revoked({A})
+    assert (set(two.held), consumer.committed) == ({B}, [{A: 5}])
+    consumer.unheard.pop()(None)
+    two.on_partitions_assigned({A})
+    two.commit()
     assert consumer.committed == [{A: 5}, {B: 7}], "what was done before is the next owner's now"
+
+
+def test_what_is_given_up_given_back_and_was_not_committed_is_committed_again(consumer, two):
+    two.on_partitions_revoked({A, B})
+    consumer.unheard.pop()(KafkaTimeoutError())
+    two.on_partitions_assigned({A})
+    assert two.due_in_seconds < 1
+    two.commit()
+    assert consumer.committed == [{A: 5, B: 7}, {A: 5}]
+
+
+def test_what_went_to_somebody_else_is_not_committed_when_it_comes_back(consumer, two):
+    two.on_partitions_revoked({A, B})
+    consumer.unheard.pop()(KafkaTimeoutError())
+    two.on_partitions_assigned({A})
+    two.commit()
+    two.on_partitions_assigned({B})
+    two.commit()
+    assert consumer.committed == [{A: 5, B: 7}, {A: 5}]
 
 
 def test_a_partition_that_was_lost_is_not_committed_not_even_what_was_being_done(consumer):

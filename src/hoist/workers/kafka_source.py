@@ -59,7 +59,7 @@ def run(
             offsets.begin()
             again = _call(handler, lambda_event(polled, servers), polled)
             _settle(consumer, offsets, polled, again)
-            if again:
+            if again or batch_max == 1:  # whatever follows may take minutes
                 offsets.commit()
             backoff = min(max(backoff * 2, 0.1), BACKOFF_SECONDS_MAX) if again else 0.0
             stopping.wait(backoff)

@@ -14,15 +14,15 @@ from kafka.errors import CommitFailedError, KafkaError
 logger = logging.getLogger(__name__)
 COMMIT_MS_MAX = 2_000
 # A commit keeps the poller waiting for some milliseconds, and costs the broker as much as a record.
-COMMIT_AFTER_SECONDS = 0.1
+COMMIT_AFTER_SECONDS, PUT_OFF_SECONDS = 0.1, 0.5
 
 
 class Offsets(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
     """Subscribes *consumer* to *topics*, and follows what it is given and gives up.
 
-    What is done is committed together, 0.1 s after the first of it was begun. The library calls
-    from a thread in which nothing may block: what is done of partitions that are given up is
-    committed without waiting for the answer.
+    What is done is committed together, 0.1 s after the first of it was begun, or when the batch
+    then in hand ends. The library calls from a thread in which nothing may block: what is done of
+    partitions that are given up is committed without waiting for the answer.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class Offsets(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
     ) -> None:
         self._consumer, self._clock = consumer, clock
         self._done: dict[TopicPartition, OffsetAndMetadata] = {}
+        self._given_up: dict[TopicPartition, OffsetAndMetadata] = {}  # and not known as committed
         self._due = math.inf
         self._held: frozenset[TopicPartition] = frozenset()
         consumer.subscribe(topics, listener=self)
@@ -47,7 +48,7 @@ class Offsets(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
 
     def begin(self) -> None:
         """A batch begins: what will be done of it is to be committed soon after."""
-        self._due = min(self._due, self._clock() + COMMIT_AFTER_SECONDS)
+        self._commit_in(COMMIT_AFTER_SECONDS)
 
     def done(self, partition: TopicPartition, following: int, leader_epoch: int) -> None:
         """Every record before *following* is done. Of no interest once it is somebody else's."""
@@ -76,24 +77,44 @@ class Offsets(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
             logger.warning("commit refused", extra={"reason": repr(error)})
         except KafkaError as error:
             logger.warning("commit put off", extra={"reason": repr(error)})
-            self.begin()
+            self._commit_in(PUT_OFF_SECONDS)
         else:
             self._forget(offsets)
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        given_up = frozenset(revoked)
-        # It is on its way before the request to join anew, on the same connection.
-        if offsets := self._of(self._held & given_up):
-            self._consumer.commit_async(offsets, callback=_tell)
-        self._held -= given_up
-        self._forget(given_up)
+        revoked = frozenset(revoked)
+        offsets = self._of(self._held & revoked)
+        self._held -= revoked
+        self._forget(revoked)
+        self._given_up |= offsets
+        if offsets:
+            # It is on its way before the request to join anew, on the same connection.
+            self._consumer.commit_async(offsets, callback=self._hear)
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        self._held |= frozenset(assigned)
+        """Who keeps a partition goes on after what is done, so nobody else would commit that."""
+        assigned = frozenset(assigned)
+        kept = {one: offset for one, offset in self._given_up.items() if one in assigned}
+        self._given_up.clear()
+        self._held |= assigned
+        if kept:
+            self._done = kept | self._done
+            self.begin()
 
     def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
+        self._given_up.clear()
         self._held -= frozenset(lost)
         self._forget(lost)
+
+    def _hear(self, offsets: Iterable[TopicPartition], answer: object) -> None:
+        if isinstance(answer, Exception):
+            logger.warning("commit refused", extra={"reason": repr(answer)})
+            return
+        for partition in offsets:
+            self._given_up.pop(partition, None)
+
+    def _commit_in(self, seconds: float) -> None:
+        self._due = min(self._due, self._clock() + seconds)
 
     def _of(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Any]:
         return {one: offset for one, offset in list(self._done.items()) if one in partitions}
@@ -101,8 +122,3 @@ class Offsets(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
     def _forget(self, partitions: Iterable[Any]) -> None:
         for partition in partitions:
             self._done.pop(partition, None)
-
-
-def _tell(offsets: object, answer: object) -> None:
-    if isinstance(answer, Exception):
-        logger.warning("commit refused", extra={"reason": repr(answer)})
