@@ -12,9 +12,11 @@ from functools import partial
 import click
 
 from bench import (
+    growth,
     idle,
     listing,
     lists,
+    models,
     priority,
     quiet,
     sockets,
@@ -46,13 +48,16 @@ BENCHES: dict[str, Callable[[Target], list[Row]]] = {
     "quiet": quiet.run,
     "list": listing.run,
     "lists": lists.run,
+    "users": growth.users,
+    "parts": growth.parts,
     "token": token_check.run,
+    "models": models.run,
     "priority": priority.run,
 }
 # Their floor has a table of DynamoDB.
 OF_DYNAMODB = {"cpu"}
 # Bounded by engines that become fast only while they work.
-OF_ENGINES = {"4KB", "1MB", "cpu", "cpu-size", "urls", "time-to-url", "stored", "lists", "priority"}
+OF_ENGINES = set(BENCHES) - {"100MB", "messages", "connects", "idle", "quiet", "token", "models"}
 
 
 @click.command(help=__doc__)

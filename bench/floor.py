@@ -1,6 +1,7 @@
 """Bare servers: the least that can be called the same job, under the gateway's own server.
 
-One gunicorn process with the gevent worker, as a gateway is; what each does is in ``bare``.
+One gunicorn process with the gevent worker, as a gateway is, unless told otherwise; what each does
+is in ``bare``.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ import psutil
 from bench.target import cpu_seconds, until
 
 STOP_SECONDS_MAX = 10.0
+GREENLETS = ("-k", "gevent", "--worker-connections", "20000")
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,13 @@ class Floor:
 
 
 @contextmanager
-def running(environment: Mapping[str, str], app: str) -> Iterator[Floor]:
+def running(
+    environment: Mapping[str, str], app: str, worker: Sequence[str] = GREENLETS
+) -> Iterator[Floor]:
     """``bare.<app>`` on a free port; stopped, by its own pid, when the block ends."""
     port = _free_port()
-    options = ("-k", "gevent", "--worker-connections", "20000", "--backlog", "4096")
-    address = ("-b", f"127.0.0.1:{port}", f"bench.bare:{app}()")
-    command = (sys.executable, "-m", "gunicorn", *options, *address)
+    address = ("--backlog", "4096", "-b", f"127.0.0.1:{port}", f"bench.bare:{app}()")
+    command = (sys.executable, "-m", "gunicorn", *worker, *address)
     process = subprocess.Popen(
         command, env=dict(environment), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

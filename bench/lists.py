@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import httpx
 
+from bench.pairs import Side, cpu_of, measured
 from bench.planted import FIRST_MS, files
 from bench.row import Row
 from bench.target import Target
@@ -65,16 +66,20 @@ def _uploads(target: Target, users: Sequence[User], many: int) -> Row:
 
 def _row(target: Target, what: str, ask: Asking, count: int, many: int, goal: float | None) -> Row:
     """The median with many files by that with few, of each pair; the first one fills caches."""
+
+    def in_turn() -> list[float]:
+        return [ask(user) for _ in range(count) for user in (0, 1)]
+
     ratios, told = [], (0.0, 0.0)
+    sides: list[Side] = []
     for number in range(-1, target.pairs):
-        took: tuple[list[float], list[float]] = ([], [])
-        for _ in range(count):
-            for user in (0, 1):
-                took[user].append(ask(user))
-        told = (statistics.median(took[0]), statistics.median(took[1]))
+        took, side = measured(target, 2 * count, in_turn)
+        told = (statistics.median(took[::2]), statistics.median(took[1::2]))
         if number >= 0:
             ratios.append(told[1] / told[0])
+            sides.append(side)
     detail = f"last: {told[0] * 1000:.1f} ms and {told[1] * 1000:.1f} ms"
+    detail += f"; CPU ms each, of both: {cpu_of(sides)}"
     what = f"p50 of {what}, {many:,} files / {FEW}"
     return Row("lists", what, ratios, goal, is_most=True, detail=detail)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import psutil
 
@@ -13,6 +14,7 @@ from bench.row import amount
 from bench.target import Target
 from emulation.native.services import ADMIN, GATEWAYS, WORKERS
 
+T = TypeVar("T")
 OURS = (*GATEWAYS, ADMIN, *WORKERS)
 TELL_FROM = 0.02  # of all the CPU time; below that a process took no part
 
@@ -62,6 +64,13 @@ def measure(
     return Side(count, seconds, used | {"bench": own}, span)
 
 
+def measured(target: Target, count: int, work: Callable[[], T]) -> tuple[T, Side]:
+    """What *work* gives, and what it took."""
+    given: list[T] = []
+    side = measure(target, count, lambda: given.append(work()))
+    return given[0], side
+
+
 def interleaved(
     target: Target, ours: Callable[[], Side], floor: Callable[[], Side]
 ) -> list[tuple[Side, Side]]:
@@ -87,14 +96,17 @@ def told(pairs: Sequence[tuple[Side, Side]], what: str = "/s") -> str:
 
 
 def bound(pairs: Sequence[tuple[Side, Side]], cores: int | None = None) -> str:
-    """About the ratio if our processes took no CPU: what engines and the client leave of it."""
+    """The ratio that engines and the client would leave if our processes took no CPU: at most.
+
+    As if all cores were always busy, which no chain of steps achieves.
+    """
     ours, floor = [one for one, _ in pairs], [other for _, other in pairs]
     count = sum(side.count for side in ours)
     cpu = [seconds for side in ours for name, seconds in side.cpu.items() if name not in OURS]
     if not sum(cpu):
         return ""
     possible = (cores or psutil.cpu_count() or 1) * count / sum(cpu)
-    return f"; without CPU of ours about {amount(possible / speed(floor))}"
+    return f"; without CPU of ours at most {amount(possible / speed(floor))}"
 
 
 def cpu_of(sides: Sequence[Side]) -> str:

@@ -10,7 +10,9 @@ import statistics
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 
+from bench.pairs import Side, cpu_of, measured
 from bench.row import Row
 from bench.target import Target
 from bench.uploading import wanted
@@ -25,15 +27,21 @@ def run(target: Target) -> list[Row]:
 
 
 def _row(target: Target, asking: str, flooding: str) -> Row:
-    ratios, last = [], (0.0, 0.0)
-    for number in range(-1, target.pairs):
+    took: list[tuple[float, float]] = []
+    sides: list[Side] = []
+    for _ in range(-1, target.pairs):
         with ExitStack() as stack:
             asker = stack.enter_context(Wire(target.url + "/ws", target.user(asking).token))
-            last = _pair(target, asker, list(_flood(target, stack, flooding)))
+            members = list(_flood(target, stack, flooding))
+            count = len(members) * PER_FRAME + 2 * target.count(SAMPLES, 2)
+            pair, side = measured(target, count, partial(_pair, target, asker, members))
         target.empty()
-        if number >= 0:
-            ratios.append(last[1] / last[0])
-    detail = f"last: p50 {last[0] * 1000:.1f} ms alone, {last[1] * 1000:.1f} ms crowded"
+        took.append(pair)
+        sides.append(side)
+    took, sides = took[1:], sides[1:]  # the first warmed up
+    ratios = [crowded / alone for alone, crowded in took]
+    alone, crowded = (statistics.median(one[each] for one in took) * 1e3 for each in (0, 1))
+    detail = f"p50 {alone:.1f} ms alone, {crowded:.1f} ms crowded; CPU ms each: {cpu_of(sides)}"
     what = f"time to URL, {asking} behind {FLOOD} {flooding} / alone"
     return Row("priority", what, ratios, detail=detail)
 

@@ -10,7 +10,9 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 
+from bench.pairs import Side, cpu_of, measured
 from bench.row import Row, percentile
 from bench.target import Target
 from bench.wire import Closed, Wire, frame
@@ -23,6 +25,7 @@ def run(target: Target) -> list[Row]:
     count = target.count(TRIPS, 3)
     users = target.users(FLOODERS, uploads=False)
     crowded, alone = [], []
+    sides: list[Side] = []
     with Wire(target.url + "/ws", target.user(uploads=False).token) as quiet:
         for number in range(-1, target.pairs):
             before = percentile(_trips(quiet, count), 99)
@@ -32,14 +35,16 @@ def run(target: Target) -> list[Row]:
             try:
                 assert flood.stdout
                 assert flood.stdout.readline() == "flooding\n"
-                during = percentile(_trips(quiet, count), 99)
+                times, side = measured(target, count, partial(_trips, quiet, count))
+                during = percentile(times, 99)
             finally:
                 flood.terminate()
                 flood.communicate()
             if number >= 0:
                 crowded.append(during * 1000)
                 alone.append(before * 1000)
-    told = f"alone {percentile(alone, 50):.1f} ms"
+                sides.append(side)
+    told = f"alone {percentile(alone, 50):.1f} ms; CPU ms each, with the flood: {cpu_of(sides)}"
     what = f"p99 of a quiet peer beside {FLOODERS} flooding ones"
     return [Row("quiet", what, crowded, 100, True, " ms", told)]
 

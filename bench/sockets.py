@@ -29,7 +29,7 @@ def messages(target: Target) -> list[Row]:
 
     def side(url: str, floor: Floor | None) -> Side:
         wires = [Wire(url + "/ws", user.token) for user in users]
-        works = [partial(_pings, wire, rounds) for wire in wires]
+        works = [partial(pings, wire, rounds) for wire in wires]
         done = measure(target, SOCKETS * rounds * UNDER_WAY, lambda: each(works), floor)
         for wire in wires:
             wire.close()
@@ -65,7 +65,7 @@ def connects(target: Target) -> list[Row]:
     ]
 
 
-def _pings(wire: Wire, rounds: int) -> None:
+def pings(wire: Wire, rounds: int) -> None:
     for _ in range(rounds):
         wire.socket.sendall(PING * UNDER_WAY)
         for _ in range(UNDER_WAY):

@@ -1,7 +1,7 @@
 """From the end of the PUT to ``upload.stored``, beside a bare S3 event received from SQS.
 
-One file after another, both sides in turn. The bare side has a bucket and a queue of its own, and
-a receiver that waits in a long poll, as ours does.
+One file after another, twenty on each side in turn. The bare side has a bucket and a queue of its
+own, and a receiver that waits in a long poll, as ours does.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from bench.pairs import Side, cpu_of, interleaved, measured
 from bench.row import Row
 from bench.target import Target
 from bench.together import each
@@ -25,20 +26,28 @@ FILES, BODY = 20, b"0123456789abcdef" * 256
 def run(target: Target) -> list[Row]:
     count = target.count(FILES, 2)
     uploader = Uploader(target, target.user())
-    ratios, whole, floor = [], 0.0, 0.0
+    medians: dict[str, list[float]] = {"ours": [], "bare": []}
+
+    def side(name: str, once: Callable[[], float]) -> Side:
+        times, done = measured(target, count, lambda: [once() for _ in range(count)])
+        medians[name].append(statistics.median(times))
+        return done
+
     try:
         with _bare(target) as received:
-            for number in range(-1, target.pairs):
-                ours, bare = [], []
-                for _ in range(count):
-                    ours.append(uploader.upload(BODY)[1])
-                    bare.append(received())
-                whole, floor = statistics.median(ours), statistics.median(bare)
-                if number >= 0:
-                    ratios.append(whole / floor)
+            pairs = interleaved(
+                target,
+                lambda: side("ours", lambda: uploader.upload(BODY)[1]),
+                lambda: side("bare", received),
+            )
     finally:
         uploader.close()
-    detail = f"last: {whole * 1e3:.1f} ms, S3 to SQS {floor * 1e3:.1f} ms"
+    ours, bare = (medians[name][1:] for name in ("ours", "bare"))  # the first warmed up
+    ratios = [one / other for one, other in zip(ours, bare, strict=True)]
+    took = (
+        f"{statistics.median(ours) * 1e3:.1f} ms, S3 to SQS {statistics.median(bare) * 1e3:.1f} ms"
+    )
+    detail = f"{took}; CPU ms each: {cpu_of([one for one, _ in pairs])}"
     what = "p50 from PUT to upload.stored / from PUT to SQS receive"
     return [Row("stored", what, ratios, 1.5, is_most=True, detail=detail)]
 

@@ -47,9 +47,14 @@ class Target:
         return Services(Settings.from_env(ours))
 
     @property
+    def urls(self) -> list[str]:
+        """All gateways'."""
+        return self.environment["HOIST_URL"].split(",")
+
+    @property
     def url(self) -> str:
         """One gateway: both sides of a ratio have as many processes."""
-        return self.environment["HOIST_URL"].split(",")[0]
+        return self.urls[0]
 
     def count(self, full: int, least: int = 1) -> int:
         return max(least, round(full * self._scale))

@@ -59,7 +59,10 @@ def test_a_bench_tells_its_rows_and_leaves_nothing(target, name, capsys):
     rows = told(target, name)
     assert rows
     for row in rows:
-        assert all(math.isfinite(value) and value >= 0 for value in row.values)
+        # Of two uploads our CPU may be less than what is taken off.
+        is_told = row.name == "cpu-size" or all(map(math.isfinite, row.values))
+        assert is_told
+        assert all(value >= 0 for value in row.values)
         assert row.line() in capsys.readouterr().out or len(rows) > 1
     deadline = time.monotonic() + PATIENCE_SECONDS
     while (after := left(target)) != before:
@@ -105,7 +108,7 @@ def test_what_engines_and_clients_leave_is_told_as_a_ratio():
         100, 2.0, {"kafka": 0.3, "bench": 0.2, "gateway-a": 9.0, "metadata": 9.0, "admin": 9.0}
     )
     floor = Side(100, 0.5, {"bench": 0.1})
-    assert bound([(ours, floor)], cores=2) == "; without CPU of ours about 2"
+    assert bound([(ours, floor)], cores=2) == "; without CPU of ours at most 2"
     assert bound([(Side(1, 1.0, {"gateway-b": 1.0}), floor)]) == ""
 
 
