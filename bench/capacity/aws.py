@@ -25,9 +25,11 @@ COLLECTION_BYTES = Figure(10e9, "bytes a user, with local indexes", KNOWN + "; h
 PREFIX_PUTS = Figure(3500, "PUT/s a prefix", KNOWN + "; hard, prefixes split by themselves")
 BROKER_BYTES = Figure(10_000_000, "bytes/s in, a kafka.m7g.large", "assumption, cautious")
 BROKER_REPLICAS = Figure(1000, "replicas, a kafka.m7g.large", KNOWN)
+BROKER_CONNECTIONS = Figure(3000, "clients of a broker, with IAM", KNOWN)
 CACHE_BYTES = Figure(26.32 * 2**30, "bytes, a cache.r7g.xlarge", PAGE)
 CACHE_BYTES_LARGEST = Figure(419 * 2**30, "bytes, a cache.r7g.16xlarge", PAGE)
 CACHE_OPS = Figure(100_000, "commands/s a primary", "assumption: Redis runs them on one core")
+CACHE_CONNECTIONS = Figure(65_000, "clients of a primary", CHECKED + "; hard")
 TICKS_PER_MINUTE = Figure(1, "a minute", "EventBridge Scheduler, " + KNOWN + "; hard")
 
 WS_MESSAGES = Figure(1.00, "$ per million messages of 32 KB", PAGE)

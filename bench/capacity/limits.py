@@ -57,6 +57,11 @@ def limits() -> list[Limit]:
               "more shards, or only hours in it"),
         Limit("commands a second of one Redis", aws.CACHE_OPS, lambda n: n.redis_ops, "ours",
               "cluster mode"),
+        # A function at work holds one connection to Redis, and one to each broker.
+        Limit("connections to a broker", aws.BROKER_CONNECTIONS, lambda n: n.concurrency, "hard",
+              "fewer functions: gateways of our own"),
+        Limit("connections to a Redis", aws.CACHE_CONNECTIONS, lambda n: n.concurrency, "hard",
+              "the same; cluster mode"),
         Limit("memory of the largest Redis", aws.CACHE_BYTES_LARGEST * FULL_MAX,
               lambda n: n.redis_bytes, "ours", "cluster mode"),
         Limit("PUTs of one of 256 prefixes", aws.PREFIX_PUTS, lambda n: n.s3_puts, "hard",
