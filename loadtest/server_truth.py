@@ -95,7 +95,8 @@ def _rows(told: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str | float]]
         yield ("behind", group), lag
     for group, count in told.get("deadLetters", {}).items():
         yield ("dead letters", group), count
-    yield ("leases", "all people"), told["leases"]
+    for whose, count in told["leases"].items():
+        yield ("leases", whose), count
     for gateway, count in told["sockets"].items():
         yield ("gateway sockets", gateway), "away" if count is None else count
     for one in told["processes"]:
