@@ -7,6 +7,7 @@ handed over is plain lists and dicts, as Locust sends them between its processes
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
@@ -43,9 +44,11 @@ class Books:
         """A new request, for as long as its user is busy with it."""
         request = self.ledger.open(user_id, message_id, size)
         self._open.add(request.name)
+        began = time.monotonic()
         try:
             yield request
         finally:
+            request.seconds += time.monotonic() - began
             self._open.discard(request.name)
 
     def hand_over(self) -> dict[str, Any]:

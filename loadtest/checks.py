@@ -27,6 +27,7 @@ class Row:
     s3_key: str
     size: int
     status: str
+    etag: str = ""  # what storage said of the bytes
 
     @property
     def name(self) -> Name:
@@ -117,7 +118,10 @@ def nothing_twice(ledger: Ledger, truth: Truth) -> Found:
 
 
 def nothing_made_up(ledger: Ledger, truth: Truth) -> Found:
-    """I3: no record of what was refused or never asked for, nor of bytes that are not there."""
+    """I3: no record of what was refused or never asked for, nor of bytes that are not there.
+
+    The ETag of what came in one PUT is its MD5: other bytes of the same length are not there.
+    """
     for row in truth.rows:
         request = ledger.requests.get(row.name)
         if request is None:
@@ -129,6 +133,8 @@ def nothing_made_up(ledger: Ledger, truth: Truth) -> Found:
         if row.status in KEPT and truth.objects.get(row.s3_key) != row.size:
             found = truth.objects.get(row.s3_key)
             yield row.s3_key, f"stored with {row.size} bytes, the bucket has {found}"
+        if row.status in KEPT and request and request.md5 and row.etag != request.md5:
+            yield str(row.name), f"stored with ETag {row.etag!r}, sent with MD5 {request.md5}"
 
 
 def same_answers(ledger: Ledger, truth: Truth) -> Found:

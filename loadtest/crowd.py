@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections import Counter
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from geventhttpclient.client import HTTPClientPool
@@ -20,6 +18,7 @@ from locust.contrib.fasthttp import FastHttpSession
 
 from loadtest import options
 from loadtest.books import BOOKS
+from loadtest.counts import Counts
 from loadtest.line import Cut, Line
 from loadtest.people import newcomer
 from loadtest.persona import fire_into, gateways
@@ -31,28 +30,16 @@ PING_SECONDS = 240.0  # the gateway ends sockets without a frame after 600
 PUTS_AT_ONCE = 100
 
 
-class Crowd:
-    """This process's part of the crowd; the process that leads knows the others' too."""
-
-    def __init__(self) -> None:
-        self.start()
+class Crowd(Counts):
+    """Counts who is ``connected`` and who is ``done``."""
 
     def start(self) -> None:
-        self.own: Counter[str] = Counter()
+        super().start()
         self.opened_at: float | None = None
-        self._others: dict[str, Mapping[str, int]] = {}
 
     def open(self) -> None:
         """All are connected: upload."""
         self.opened_at = self.opened_at or time.monotonic()
-
-    def told(self, process: str, counts: Mapping[str, int]) -> None:
-        """What another process counted."""
-        self._others[process] = counts
-
-    def count(self, what: str) -> int:
-        """Over all processes: ``connected`` or ``done``."""
-        return self.own[what] + sum(counts.get(what, 0) for counts in self._others.values())
 
 
 CROWD = Crowd()

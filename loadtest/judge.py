@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -40,7 +40,8 @@ def main() -> None:
     books.merge(ledger, told)
     users = [User(*members) for members in told["users"]]
     urls = environment["HOIST_URL"].split(",")
-    verdict = judge(services, ledger, users, urls, told["settleSeconds"])
+    since_ms, settle_seconds = told["beganMs"], told["settleSeconds"]
+    verdict = judge(services, ledger, users, urls, since_ms, settle_seconds)
     services.close()
     click.echo(json.dumps(verdict))
 
@@ -50,10 +51,17 @@ def judge(
     ledger: Ledger,
     users: Sequence[User],
     urls: Sequence[str],
+    since_ms: int,
     settle_seconds: float,
 ) -> dict[str, Any]:
-    """Wait until all runs and is quiet, settle what nobody finished, and compare."""
+    """Wait until all runs and is quiet, settle what nobody finished, and compare.
+
+    The accounts are looked at twice: as the load left them, with all that is reserved, and at the
+    end. The run began at *since_ms*.
+    """
     truth.wait_until(lambda: not _down(), UP_SECONDS_MAX)
+    auditor = truth.Auditor(services, users)
+    auditor.look()
     quiet = truth.wait_until(lambda: _is_quiet(services), QUIET_SECONDS_MAX)
     given_up = _cancel_unfinished(services, ledger, users, urls)
     if quiet is not None:  # else nothing settles
@@ -63,12 +71,16 @@ def judge(
         )
     found = truth.read(services, ledger, users, urls, is_sampled=len(users) > SAMPLED_ABOVE)
     found.quiet_seconds, found.quiet_seconds_max = quiet, QUIET_SECONDS_MAX
-    found.down = _down()
+    auditor.look()
+    found.down, found.over_quota = _down(), sorted(auditor.over)
     broken = violations(ledger, found)
     return {
         "requests": ledger.counts() | {"users": len(users)},
         "refusals": dict(ledger.refusals),
         "sets": sets(ledger, found) | {"givenUp": given_up},
+        "storedByTier": stored_by_tier(found, users),
+        "waitedShares": waited_shares(ledger, users),
+        "newDeadLetters": truth.letters_since(services, since_ms),
         "quietAfterSeconds": None if quiet is None else round(quiet, 1),
         "violations": [str(one) for one in broken[:SHOWN_MAX]],
         "violationsCount": len(broken),
@@ -103,6 +115,23 @@ def sets(ledger: Ledger, found: Truth) -> dict[str, Any]:
         "lostNames": sorted(map(list, lost | unlisted))[:SHOWN_MAX],
         "duplicatedNames": sorted(map(list, twice))[:SHOWN_MAX],
     }
+
+
+def stored_by_tier(found: Truth, users: Sequence[User]) -> dict[str, int]:
+    """How many of the files of people of each tier were stored."""
+    tiers = {user.user_id: user.tier for user in users}
+    return dict(Counter(tiers[row.user_id] for row in found.rows if row.status in KEPT))
+
+
+def waited_shares(ledger: Ledger, users: Sequence[User]) -> dict[str, float]:
+    """By tier: of the time that clients were busy with uploads, how much they were told to wait."""
+    tiers = {user.user_id: user.tier for user in users}
+    busy, waited = defaultdict[str, float](float), defaultdict[str, float](float)
+    for request in ledger.requests.values():
+        tier = tiers.get(request.user_id, "")
+        busy[tier] += request.seconds
+        waited[tier] += request.waited_seconds
+    return {tier: round(waited[tier] / seconds, 3) for tier, seconds in busy.items() if seconds}
 
 
 def _down() -> list[str]:

@@ -37,7 +37,9 @@ class Request:
     answer if that was a no to an accepted request. ``sent`` is the outcome of the PUT, None when
     none was tried. ``impostors`` counts other files that were accepted under its messageId. It is
     in doubt once an attempt was never answered: that one may have been accepted. It is open while
-    nobody heard what became of the last attempt, whatever an earlier one was answered.
+    nobody heard what became of the last attempt, whatever an earlier one was answered. ``md5`` is
+    of all its bytes, None when they went in parts. Its client was busy with it for ``seconds``, and
+    for ``waited_seconds`` of them it did what a refusal told it: wait.
     """
 
     user_id: str
@@ -52,6 +54,9 @@ class Request:
     is_in_doubt: bool = False
     is_open: bool = False
     is_cancelled: bool = False
+    md5: str | None = None
+    seconds: float = 0.0
+    waited_seconds: float = 0.0
 
     @property
     def name(self) -> Name:

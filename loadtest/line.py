@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 import random
 import time
-import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -36,20 +35,25 @@ class Line:
         self.n = 0  # the highest number of an event that was heard
         self.opened = 0
         self._socket: websocket.WebSocket | None = None
+        self._not_before = 0.0
         self._opening = RLock()
-        LINES.add(self)
 
     @property
     def is_open(self) -> bool:
         return self._socket is not None
 
-    def open(self) -> float:
+    def open(self) -> float | None:
         """Connect, trying one gateway after the other; how many seconds it took.
 
-        Raises ``Cut`` when none answered for a minute, or one refuses.
+        None when it is open: of several who wait for it, one has opened it. After ``lose`` its time
+        is waited first, and not counted. Raises ``Cut`` when none answered for a minute, or one
+        refuses.
         """
-        began = time.monotonic()
         with self._opening:
+            if self.is_open:
+                return None
+            gevent.sleep(max(0.0, self._not_before - time.monotonic()))
+            began = time.monotonic()
             while self._socket is None:
                 for url in random.sample(self.urls, len(self.urls)):
                     self._socket = self._try(url)
@@ -60,7 +64,7 @@ class Line:
                     if time.monotonic() - began > BACK_SECONDS_MAX:
                         raise Cut(f"no gateway answered for {BACK_SECONDS_MAX:.0f} s")
                     gevent.sleep(random.uniform(*PAUSE_SECONDS))
-        return time.monotonic() - began
+            return time.monotonic() - began
 
     def _try(self, url: str) -> websocket.WebSocket | None:
         try:
@@ -115,6 +119,11 @@ class Line:
             with suppress(OSError):
                 mine.shutdown()
 
+    def lose(self, seconds: float) -> None:
+        """Drop it; whoever wants it back, also in the middle of a request, waits so long first."""
+        self._not_before = time.monotonic() + seconds
+        self.drop()
+
     def close(self) -> None:
         """Say goodbye."""
         mine, self._socket = self._socket, None
@@ -127,21 +136,3 @@ class Line:
         if socket is None:
             raise Cut("not connected")
         return socket
-
-
-LINES: weakref.WeakSet[Line] = weakref.WeakSet()
-"""All of this process."""
-
-
-def drop_all(lines: Iterable[Line], jitter_seconds: float) -> None:
-    """End every open one at once; each is back by itself within *jitter_seconds*."""
-    for line in list(lines):
-        if line.is_open:
-            line.drop()
-            gevent.spawn_later(random.uniform(0, jitter_seconds), _come_back, line)
-
-
-def _come_back(line: Line) -> None:
-    # Who cannot is told by its next request.
-    with suppress(Cut):
-        line.open()

@@ -7,11 +7,9 @@ to stop their users, and the last report says that nothing is left. Then all is 
 from __future__ import annotations
 
 import logging
-import os
 import secrets
-import signal
 import time
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +18,16 @@ from locust import events, runners
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, Runner, WorkerRunner
 
-from loadtest import line, options, place, report
+from loadtest import generator, options, report
 from loadtest.books import BOOKS
 from loadtest.crowd import CROWD
+from loadtest.generator import EFFORT
+from loadtest.presence import EVERYBODY
+from loadtest.reconnect import SOCKETS, Restart, drop_all
 from loadtest.server_truth import ServerTruth, show
 from loadtest.shapes import CrowdHolds, ThunderingReconnect
 
 logger = logging.getLogger(__name__)
-GATEWAY = "gateway-a"
 REPORTS_SECONDS = 15.0  # a worker reports every 3
 # Beats, one a second, before a worker's users are given to the others: on a full machine they are
 # late, and whoever was believed dead goes on.
@@ -41,21 +41,25 @@ class Lead:
         self._environment, self._runner = environment, runner
         self._took_part: set[str] = set()
         self._closed: set[str] = set()
+        self._classes: set[str] = set()
         self._began = 0.0
+        self._began_ms = 0
+        self._restart = Restart()
         self.truth = ServerTruth(lambda: BOOKS.users.values())
-        ThunderingReconnect.strike = strike
+        ThunderingReconnect.strike = self._strike
 
     def start(self, **_: Any) -> None:
         """A failure until it is judged good."""
         self._environment.process_exit_code = 1
         run = secrets.token_hex(4)
         options.of(self._environment).run = run  # travels to the workers with the options
-        BOOKS.start(run)
-        CROWD.start()
+        _start(run)
         self.truth.forget_peaks()
+        self._restart = Restart()
         self._closed.clear()
+        self._classes.clear()
         self._took_part = set(getattr(self._runner, "clients", ()))
-        self._began = time.monotonic()
+        self._began, self._began_ms = time.monotonic(), round(time.time() * 1000)
 
     def take(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         """A worker's report."""
@@ -65,36 +69,54 @@ class Lead:
         self._took_part.add(client_id)
         BOOKS.take(books)
         CROWD.told(client_id, data["crowd"])
+        SOCKETS.told(client_id, data["sockets"])
+        EFFORT.told(client_id, data["cpuSeconds"])
         if books["isClosed"]:
             self._closed.add(client_id)
 
     def end(self, **_: Any) -> None:
         """Close the books, judge, keep the report, say it."""
         missing = self._close()
-        complaints = [f"{worker} did not hand over its books" for worker in sorted(missing)]
-        complaints += self._of_the_crowd()
-        complaints += [
-            f"a user broke {one['count']} times: {one['msg']}"
-            for one in self._runner.exceptions.values()
-        ]
+        cpu_seconds = EFFORT.report()
         numbers = report.numbers(self._environment.stats)
+        run = self._run(missing)
         logger.info("judging %d requests", len(BOOKS.ledger.requests))
-        chosen = self._environment.shape_class
-        shape = type(chosen).__name__ if chosen else ""
-        patience = options.of(self._environment).settle_seconds
-        verdict = report.judge(BOOKS, numbers, shape, complaints, patience)
+        verdict = report.judge(BOOKS, numbers, run).with_more(self.truth.new_dead_letters())
+        chosen = options.of(self._environment)
         told = {
-            "shape": shape,
+            "shape": run.shape,
             "seconds": round(time.monotonic() - self._began, 1),
+            "generator": generator.described(chosen, cpu_seconds),
             "requests": report.plain(numbers),
             "servers": self.truth.report(),
             "crowd": {name: CROWD.count(name) for name in ("connected", "done")},
+            "sockets": {name: SOCKETS.count(name) for name in ("dropped", "back")},
         }
-        path = report.write(Path(options.of(self._environment).reports), verdict, told)
+        path = report.write(Path(chosen.reports), verdict, told)
         for sentence in report.lines(verdict):
             logger.info(sentence)
         logger.info("report: %s", path)
         self._environment.process_exit_code = verdict.exit_code
+
+    def _run(self, missing: Iterable[str]) -> report.Run:
+        shape = self._environment.shape_class
+        self._note_classes(self._runner.final_user_classes_count)
+        complaints = [f"{worker} did not hand over its books" for worker in sorted(missing)]
+        complaints += self._of_the_crowd()
+        if isinstance(shape, ThunderingReconnect):
+            complaints += self._restart.complaints()
+        complaints += [
+            f"a user broke {one['count']} times: {one['msg']}"
+            for one in self._runner.exceptions.values()
+        ]
+        return report.Run(
+            type(shape).__name__ if shape else "",
+            frozenset(self._classes),
+            complaints,
+            self._began_ms,
+            options.of(self._environment).settle_seconds,
+            crowd=shape.users if isinstance(shape, CrowdHolds) else None,
+        )
 
     def _close(self) -> set[str]:
         """Wait for the last report of each worker; who did not send it."""
@@ -108,9 +130,13 @@ class Lead:
 
     def spawned(self, **_: Any) -> None:
         """Who of the crowd is among others need not wait for all."""
+        self._note_classes(self._runner.target_user_classes_count)
         if not isinstance(self._environment.shape_class, CrowdHolds):
             CROWD.open()
             self._runner.send_message("crowd-open", None)
+
+    def _note_classes(self, counts: Mapping[str, int]) -> None:
+        self._classes |= {name for name, count in counts.items() if count}
 
     def _of_the_crowd(self) -> list[str]:
         there, done = CROWD.count("connected"), CROWD.count("done")
@@ -119,20 +145,24 @@ class Lead:
             return []
         return [f"of a crowd of {shape.users}, {there} connected and {done} finished an upload"]
 
+    def _strike(self, runner: Runner) -> None:
+        """Every process drops its sockets, and a gateway restarts."""
+        # Said first: who is cut by the gateway's own end would be back without a pause.
+        jitter_seconds = options.of(self._environment).jitter_seconds
+        runner.send_message("drop-sockets", {"jitter": jitter_seconds})
+        self._restart.begin()
 
-def strike(runner: Runner) -> None:
-    """A gateway restarts, and every process drops its sockets."""
-    pids = {row["name"]: row["pid"] for row in place.stack().status()}
-    if pid := pids.get(GATEWAY):
-        with suppress(ProcessLookupError):
-            os.kill(int(pid), signal.SIGTERM)
-    else:
-        logger.warning("no %s runs here: it is not restarted", GATEWAY)
-    runner.send_message("drop-sockets", {"jitter": options.of(runner.environment).jitter_seconds})
+
+def _start(run: str) -> None:
+    """This process's part of a new run."""
+    BOOKS.start(run)
+    CROWD.start()
+    SOCKETS.start()
+    EFFORT.start()
 
 
 def _drop(environment: Environment, msg: Any, **_: Any) -> None:
-    line.drop_all(line.LINES, msg.data["jitter"])
+    drop_all(EVERYBODY, msg.data["jitter"])
 
 
 def _open(environment: Environment, msg: Any, **_: Any) -> None:
@@ -172,8 +202,7 @@ def _begin(environment: Environment, **_: Any) -> None:
     Its master may tell it to start while its runner is being made: before ``init``.
     """
     if not isinstance(environment.runner, MasterRunner | LocalRunner):
-        BOOKS.start(options.of(environment).run)
-        CROWD.start()
+        _start(options.of(environment).run)
 
 
 def _work(environment: Environment, runner: WorkerRunner) -> None:
@@ -182,6 +211,7 @@ def _work(environment: Environment, runner: WorkerRunner) -> None:
 
     def hand_over(client_id: str, data: dict[str, Any], **_: Any) -> None:
         data["books"], data["crowd"] = BOOKS.hand_over(), dict(CROWD.own)
+        data["sockets"], data["cpuSeconds"] = dict(SOCKETS.own), EFFORT.own
 
     environment.events.test_stop.add_listener(close)
     environment.events.report_to_master.add_listener(hand_over)

@@ -13,6 +13,7 @@ import gevent
 from flask import Response, request
 from locust.web import WebUI
 
+from loadtest import report
 from loadtest.people import User
 
 KEY = "server-truth"
@@ -27,6 +28,7 @@ class ServerTruth:
         self._people = people
         self.rows: dict[tuple[str, str], str | float] = {}
         self.peaks: dict[tuple[str, str], float] = {}
+        self._firsts: dict[tuple[str, str], float] = {}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "loadtest.watch"],
             stdin=subprocess.PIPE,
@@ -52,6 +54,11 @@ class ServerTruth:
 
     def forget_peaks(self) -> None:
         self.peaks.clear()
+        self._firsts = {place: n for place, n in self.rows.items() if not isinstance(n, str)}
+
+    def new_dead_letters(self) -> list[str]:
+        """A sentence for each group that has more of them than when the peaks were forgotten."""
+        return report.dead_letters(self._firsts, self.peaks)
 
     def table(self) -> list[dict[str, Any]]:
         """A row for each number, as the tab shows it."""
@@ -86,6 +93,7 @@ class ServerTruth:
         self.rows = dict(_rows(told))
         for place, value in self.rows.items():
             if not isinstance(value, str):
+                self._firsts.setdefault(place, value)
                 self.peaks[place] = max(value, self.peaks.get(place, 0))
 
 
@@ -94,8 +102,9 @@ def _rows(told: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str | float]]
     for group, lag in told.get("lag", {}).items():
         yield ("behind", group), lag
     for group, count in told.get("deadLetters", {}).items():
-        yield ("dead letters", group), count
-    yield ("leases", "all people"), told["leases"]
+        yield (report.DEAD_LETTERS, group), count
+    for whose, count in told["leases"].items():
+        yield ("leases", whose), count
     for gateway, count in told["sockets"].items():
         yield ("gateway sockets", gateway), "away" if count is None else count
     for one in told["processes"]:

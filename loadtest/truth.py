@@ -11,7 +11,7 @@ import httpx
 from hoist.domain.account import Account
 from hoist.domain.listing import NEWEST_FIRST
 from hoist.domain.model import FileRecord, file_id
-from hoist.pipeline.letters import Wanted, decoded
+from hoist.pipeline.letters import STATES, Wanted, decoded
 from hoist.wiring import Services
 from loadtest.checks import FINAL, Books, Row, Truth
 from loadtest.ledger import Ledger, Name, Outcome
@@ -37,6 +37,7 @@ def rows_and_accounts(services: Services) -> tuple[list[Row], dict[str, Account]
                     found.s3_key,
                     found.file.size,
                     found.status.value,
+                    found.stored.etag if found.stored else "",
                 )
             )
     return rows, accounts
@@ -80,6 +81,12 @@ def dead_letters(services: Services, ledger: Ledger) -> set[Name]:
         elif payload.get("fileId") in names:
             found.add(names[payload["fileId"]])
     return found
+
+
+def letters_since(services: Services, at_ms: int) -> list[str]:
+    """Each record that was set aside since *at_ms*, whoever's it is, and why."""
+    letters = services.dead_letters.matching(Wanted(from_ms=at_ms, states=STATES["all"]))
+    return [f"{letter.id} of {letter.user_id}: {letter.error}" for letter in letters]
 
 
 def listed(client: httpx.Client, url: str, user: User, ledger: Ledger) -> list[str]:

@@ -6,37 +6,46 @@ stored           from the last byte to the word of storage, over SQS and the log
 end to end       all of it
 
 Who hears nothing asks again under the same messageId. A leg fails when its patience ends; what a
-refusal by policy tells to wait is waited, and in no leg's time.
+refusal by policy tells to wait is waited, and in no leg's time; but who was told to wait for too
+long in all has failed as well.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import secrets
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
-from locust.contrib.fasthttp import FastHttpSession
 
 from loadtest import naming, refusals
 from loadtest.books import Books
 from loadtest.ledger import ANSWERS, Outcome, Request, as_answer, note
 from loadtest.line import Cut, Line
 from loadtest.people import User
+from loadtest.presence import Failed, Fire, Presence
+
+if TYPE_CHECKING:
+    from locust.contrib.fasthttp import FastHttpSession  # importing it patches the whole process
+
+__all__ = [
+    "PATIENCE_SECONDS",
+    "REFUSED_SECONDS_MAX",
+    "Failed",
+    "Fire",
+    "Uploads",
+    "new_id",
+    "some_bytes",
+]
 
 ANSWER_SECONDS, PATIENCE_SECONDS = 15.0, 60.0
+REFUSED_SECONDS_MAX = 180.0  # that refusals may tell to wait, in all, for one upload
 LOOK_SECONDS = 10.0  # without an event, before a client looks by itself
+STORED = "upload.stored"
 BLOB = os.urandom(17 * 1024**2)
-
-Fire = Callable[..., None]
-"""(name, seconds, length=, error=): one line of the statistics"""
-
-
-class Failed(Exception):
-    """This upload goes no further; the statistics have been told why."""
 
 
 def some_bytes(size: int) -> bytes:
@@ -45,7 +54,7 @@ def some_bytes(size: int) -> bytes:
     return BLOB[start : start + size]
 
 
-class Uploads:
+class Uploads(Presence):
     """One user's, one after the other."""
 
     def __init__(
@@ -56,9 +65,10 @@ class Uploads:
         books: Books,
         fire: Fire,
         patience_seconds: float = PATIENCE_SECONDS,
+        refused_seconds_max: float = REFUSED_SECONDS_MAX,
     ) -> None:
-        self.user, self.line, self.http, self.books, self.fire = user, line, http, books, fire
-        self.patience_seconds = patience_seconds
+        super().__init__(user, line, books, fire, patience_seconds)
+        self.http, self.refused_seconds_max = http, refused_seconds_max
 
     def upload(self, size: int) -> Request | None:
         """From the request until it is stored; None when it failed, or was refused."""
@@ -67,8 +77,10 @@ class Uploads:
             began = time.monotonic()
             try:
                 told_to_wait, grant = self.ask(request)
-                if "upload" in grant:
-                    self.put(request, grant["upload"], body)
+                if grant["event"] == STORED:
+                    request.md5 = _md5(body)  # what is there must be what would have been sent
+                else:
+                    self.put(request, self._way(grant), body)
                     self.until_stored(request)
             except Failed:
                 return None
@@ -78,7 +90,7 @@ class Uploads:
     def ask(self, request: Request) -> tuple[float, dict[str, Any]]:
         """Ask until it is granted; the seconds that refusals told to wait, and the grant.
 
-        Raises ``Failed``.
+        The grant has a way to send the bytes, or says that they are stored. Raises ``Failed``.
         """
         began, told_to_wait = time.monotonic(), 0.0
         while (waited := time.monotonic() - began - told_to_wait) < self.patience_seconds:
@@ -90,8 +102,10 @@ class Uploads:
                 continue
             _, is_decided = note(request, answer)
             if "refused" in answer:
-                told_to_wait += self._refused("request to URL", answer)
+                told_to_wait += self._refused(request, answer)
             elif is_decided:
+                if not _is_grant(answer):
+                    raise self.failed("request to URL", waited, f"no URL in {answer['event']}")
                 self.fire("request to URL", time.monotonic() - began - told_to_wait)
                 return told_to_wait, answer
         request.unanswered()
@@ -118,7 +132,7 @@ class Uploads:
 
     def put(self, request: Request, way: dict[str, Any], body: bytes) -> None:
         """The bytes. Raises ``Failed``."""
-        request.sent = Outcome.UNKNOWN
+        request.sent, request.md5 = Outcome.UNKNOWN, _md5(body)
         status = self.send_bytes(naming.put(len(body)), way, body)
         # 412: an attempt whose answer was lost had arrived.
         if status in (200, 412):
@@ -167,55 +181,47 @@ class Uploads:
             return False
         if event["event"] == "upload.status":
             return bool(event["upload"]["state"] == "stored")
-        return bool(event["event"] == "upload.stored")
+        return bool(event["event"] == STORED)
 
-    def hear(self, seconds: float) -> dict[str, Any] | None:
-        """The next event, whatever it is. Raises ``Cut``."""
-        event = self.line.receive(seconds)
-        if event:
-            self.books.ledger.show(self.user.user_id, event)
-        return event
+    def _way(self, grant: dict[str, Any]) -> dict[str, Any]:
+        """For a single PUT. Raises ``Failed``."""
+        if "upload" not in grant:
+            raise self.failed("request to URL", 0.0, "in parts, for a file that needs none")
+        way: dict[str, Any] = grant["upload"]
+        return way
 
-    def connect(self) -> None:
-        """Raises ``Failed``."""
-        began = time.monotonic()
-        try:
-            self.line.open()
-        except Cut as error:
-            raise self.failed("connect", time.monotonic() - began, str(error)) from error
-        self.fire("connect", time.monotonic() - began)
+    def _refused(self, request: Request, answer: dict[str, Any]) -> float:
+        """Wait as a refusal by policy tells; how long.
 
-    def back(self) -> None:
-        """After the socket was lost: open it, and hear what was missed. Raises ``Failed``."""
-        began = time.monotonic()
-        try:
-            if not self.line.is_open:
-                self.line.open()
-                self.fire("reconnect", time.monotonic() - began)
-            if self.line.n:
-                self.line.send({"action": "resume", "since": self.line.n})
-        except Cut as error:
-            if not self.line.is_open and time.monotonic() - began > self.patience_seconds:
-                raise self.failed("reconnect", time.monotonic() - began, str(error)) from error
-            gevent.sleep(random.uniform(0.1, 0.5))
-
-    def _refused(self, name: str, answer: dict[str, Any]) -> float:
-        """Wait as a refusal by policy tells; how long. Raises ``Failed`` for any other."""
-        self.books.ledger.refuse(str(answer.get("code")))
+        Raises ``Failed`` for any other, and when *request* would have waited too long in all.
+        """
+        name, code = "request to URL", str(answer.get("code"))
+        self.books.ledger.refuse(code)
         seconds = refusals.wait_seconds(answer)
         if seconds is None:
             if refusals.is_policy(answer):
                 self.fire("refused by policy", 0.0)
                 raise Failed
-            raise self.failed(name, 0.0, f"refused: {answer.get('code')}")
+            raise self.failed(name, 0.0, f"refused: {code}")
+        if request.waited_seconds + seconds > self.refused_seconds_max:
+            raise self.failed(name, 0.0, f"{code} for more than {self.refused_seconds_max:.0f} s")
         self.fire("told to wait", seconds)
-        gevent.sleep(seconds)
+        began = time.monotonic()
+        try:
+            gevent.sleep(seconds)
+        finally:  # also when the run ends meanwhile
+            request.waited_seconds += time.monotonic() - began
         return seconds
 
-    def failed(self, name: str, seconds: float, why: str) -> Failed:
-        """Tell the statistics; what to raise."""
-        self.fire(name, seconds, error=why)
-        return Failed(why)
+
+def _is_grant(answer: dict[str, Any]) -> bool:
+    way = answer.get("upload") or {}
+    return bool(answer["event"] == STORED or answer.get("parts") or way.get("url"))
+
+
+def _md5(body: bytes) -> str:
+    """As storage calls what came in one PUT: its ETag."""
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()
 
 
 def new_id() -> str:

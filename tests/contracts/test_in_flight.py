@@ -63,6 +63,18 @@ def test_users_do_not_share_leases(leases, clock, user):
     assert set(leases.active([user, user + "0"])) == {user}
 
 
+def test_leases_are_counted_without_a_change(redis, guard, clock, user):
+    leases = redis_uploads.RedisLeases(redis, guard, clock)
+    leases.hold({user: {"f-1": clock() + 1000, "f-2": clock() + 3000}})
+    leases.hold({user + "0": {"f-3": clock() + 3000}})
+    assert leases.count([user, user + "0", user + "1"]) == 3
+    clock.advance(seconds=2)
+    before = redis.dump(f"hoist:{{{user}}}:leases")
+    assert leases.count([user]) == 1
+    assert redis.dump(f"hoist:{{{user}}}:leases") == before
+    assert leases.count([]) == 0
+
+
 def test_the_latest_progress_is_told(board, user):
     assert board.get(user) is None
     board.put_many({user: Progress("uploading", 10), user + "0": Progress("stored", 20)})

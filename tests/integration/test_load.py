@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -66,17 +67,27 @@ def test_a_run_of_two_processes_is_good_and_leaves_its_reports(start, tmp_path):
     assert (sets["lost"], sets["duplicated"]) == (0, 0)
     assert found["requests"]["WS end to end"]["requests"] > 0
     assert found["servers"]["gateway sockets"]
+    assert found["generator"]["options"]["processes"] == 2
+    assert found["generator"]["cpuSeconds"].keys() == {"leader", "worker 0", "worker 1"}
+    assert found["requests"]["WS stored"]["max_milliseconds"] > 0
     for name in ("stats_stats.csv", "report.html"):
         assert (tmp_path / name).stat().st_size
 
 
-def test_all_who_lost_their_socket_come_back(start, tmp_path):
+def test_all_who_lost_their_socket_come_back(start, stack, tmp_path):
+    before = _pids(stack)
     run = start("--run-time", "16s", "--shape", "ThunderingReconnect", "BasicUploader")
     told, _ = run.communicate(timeout=SECONDS_MAX)
     assert run.returncode == 0, told
-    found = report(tmp_path)["requests"]
-    assert found["WS connect"]["requests"] == 7
-    assert found["WS end to end"]["requests"] > 0
+    after = _pids(stack)
+    assert {name for name in before if before[name] != after[name]} == {"gateway-a"}
+    found = report(tmp_path)
+    assert found["sockets"] == {"dropped": 7, "back": 7}
+    numbers = found["requests"]
+    assert numbers["WS connect"]["requests"] == 7
+    assert numbers["WS reconnect"]["requests"] >= 7
+    assert numbers["WS reconnect"]["failures"] == 0
+    assert numbers["WS end to end"]["requests"] > 0
 
 
 def test_a_lost_record_fails_the_run(start, stack, tmp_path, monkeypatch):
@@ -103,6 +114,33 @@ def test_a_lost_record_fails_the_run(start, stack, tmp_path, monkeypatch):
     found = report(tmp_path)
     assert [new[0].user_id, new[0].message_id] in found["ledger"]["sets"]["lostNames"]
     assert "I1" in found["ledger"]["promises"]
+
+
+def test_bytes_that_were_exchanged_on_the_way_fail_the_run(start, stack, tmp_path, monkeypatch):
+    for name, value in stack.settings.items():
+        if name.startswith("AWS_"):
+            monkeypatch.setenv(name, value)
+    services = Services(Settings.from_env(stack.settings))
+    before = {one.file_id for one in _stored(services)}
+    run = start("--run-time", "15s", "BasicUploader")
+    deadline = time.monotonic() + SECONDS_MAX
+    while not (new := [one for one in _stored(services) if one.file_id not in before]):
+        assert time.monotonic() < deadline
+        assert run.poll() is None
+        time.sleep(0.1)
+    row = new[0]
+    other = replace(row, stored=replace(row.stored, etag="0" * 32), version=row.version + 1)
+    assert services.store.write([(other,)]) == [True]
+    told, _ = run.communicate(timeout=SECONDS_MAX)
+    right = replace(row, version=other.version + 1)
+    assert services.store.write([(right,)]) == [True]  # others use this stack too
+    services.close()
+    assert run.returncode == 1, told
+    assert "I3" in report(tmp_path)["ledger"]["promises"]
+
+
+def _pids(stack):
+    return {row["name"]: row["pid"] for row in stack.stack.status()}
 
 
 def _stored(services):

@@ -123,6 +123,15 @@ def test_i3_a_record_of_no_request(ledger, truth):
     assert "I3" in broken(ledger, truth)
 
 
+@pytest.mark.parametrize("etag", ["0" * 32, ""])
+def test_i3_other_bytes_of_the_same_length(ledger, truth, etag):
+    ledger.requests[ADA, "m-1"].md5 = "1" * 32
+    truth.rows = [replace(truth.rows[0], etag="1" * 32), truth.rows[1]]
+    assert violations(ledger, truth) == []
+    truth.rows[0] = replace(truth.rows[0], etag=etag)
+    assert broken(ledger, truth) == {"I3"}
+
+
 @pytest.mark.parametrize("key", ["another", None])
 def test_i3_a_stored_record_without_its_bytes(ledger, truth, key):
     truth.objects = {key or truth.rows[0].s3_key: 11}
@@ -147,6 +156,14 @@ def test_i5_over_the_quota_for_a_moment(ledger, truth):
 def test_i5_a_reservation_is_left(ledger, truth):
     truth.books = {**truth.books, GRACE: Books(0, 5, 100)}
     assert broken(ledger, truth) == {"I5"}
+
+
+def test_i5_reserved_and_used_are_over_the_quota_together(ledger, truth):
+    truth.books = {**truth.books, ADA: Books(10, 0, 10)}
+    assert violations(ledger, truth) == []
+    truth.books[ADA] = Books(10, 1, 10)
+    details = [one.detail for one in violations(ledger, truth) if one.promise == "I5"]
+    assert "10 used and 1 reserved bytes" in details
 
 
 @pytest.mark.parametrize("change", [lambda shown: shown[1:], lambda shown: shown[::-1]])

@@ -1,19 +1,18 @@
-"""What the load is judged by: the books of several processes, the limits, the names, refusals."""
+"""What the load is judged by: the books of several processes, the names, refusals."""
 
 import json
 
 import pytest
 
 from hoist.domain.model import file_id
-from loadtest import judge, naming, refusals, report
+from loadtest import judge, naming, refusals
 from loadtest.books import Books
 from loadtest.checks import Row, Truth
 from loadtest.ledger import Ledger, Outcome
-from loadtest.limits import Limits, Numbers
 from loadtest.people import User
+from loadtest.watch import SAMPLED_USERS_MAX, sampled
 
 ADA, GRACE = User("ada", "token-a", "basic"), User("grace", "token-g", "premium")
-LIMITS = Limits(0.0, {"WS stored": 1000}, 5000, ["told to wait"], 1)
 
 
 def plain(told):
@@ -158,38 +157,6 @@ def test_a_cancelled_upload_is_not_lost():
     assert (found["lost"], found["cancelled"]) == (0, 1)
 
 
-def test_within_the_limits_nothing_is_broken():
-    assert LIMITS.broken({"WS stored": Numbers(10, 0, 1000), "GET /me": Numbers(1, 0, 5000)}) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "numbers", "told"),
-    [
-        ("WS stored", Numbers(10, 0, 1001), "WS stored: p95 1001 ms, over 1000 ms"),
-        ("GET /me", Numbers(10, 0, 5001), "GET /me: p95 5001 ms, over 5000 ms"),
-        ("GET /me", Numbers(1000, 1, 1), "1 of 1000 requests failed, over the ratio of 0"),
-        ("GET /me", Numbers(0, 0, 0), "0 requests, at least 1 were to be made"),
-    ],
-)
-def test_over_a_limit_is_told(name, numbers, told):
-    assert LIMITS.broken({name: numbers}) == [told]
-
-
-def test_how_long_people_were_told_to_wait_is_no_time_of_ours():
-    assert LIMITS.broken({"told to wait": Numbers(1, 0, 60_000)}) == []
-
-
-def test_a_shape_may_have_limits_of_its_own():
-    slow = {"WS request to URL": Numbers(1, 0, 100_000)}
-    assert Limits.load("CrowdHolds").broken(slow) == []
-    assert Limits.load("Ramp").broken(slow) != []
-
-
-def test_a_broken_sentence_is_the_exit_code():
-    assert report.Verdict({}, []).exit_code == 0
-    assert report.Verdict({}, ["lost: m-1"]).exit_code == 1
-
-
 @pytest.mark.parametrize(
     ("path", "name"),
     [
@@ -235,3 +202,37 @@ def test_no_room_must_be_true_by_its_own_numbers():
 
 def test_an_empty_ledger_has_lost_nothing():
     assert judge.sets(Ledger(), Truth())["lost"] == 0
+
+
+def test_the_time_that_refusals_took_is_told_by_tier():
+    ledger = three()
+    ledger.requests["ada", "m-1"].seconds = 10.0
+    ledger.requests["ada", "m-2"].seconds = 10.0
+    ledger.requests["ada", "m-2"].waited_seconds = 5.0
+    ledger.open("grace", "m-1", 7).seconds = 4.0
+    ledger.requests["grace", "m-1"].waited_seconds = 4.0
+    assert judge.waited_shares(ledger, [ADA, GRACE]) == {"basic": 0.25, "premium": 1.0}
+
+
+def test_what_is_stored_is_counted_by_tier():
+    rows = [row("m-1"), row("m-2", "deleted"), row("m-3", "expired")]
+    assert judge.stored_by_tier(truth(rows, ()), [ADA, GRACE]) == {"basic": 2}
+
+
+def test_a_request_knows_how_long_its_user_was_busy_with_it():
+    worker, books = Books(), Books()
+    with worker.upload("ada", "m-1", 7) as request:
+        request.md5, request.waited_seconds = "0" * 32, 0.5
+    books.take(plain(worker.hand_over()))
+    found = books.ledger.requests["ada", "m-1"]
+    assert found.seconds > 0
+    assert (found.md5, found.waited_seconds) == ("0" * 32, 0.5)
+
+
+def test_a_look_asks_for_no_more_people_than_so_many():
+    few, many = ["ada", "grace"], [f"user-{number}" for number in range(SAMPLED_USERS_MAX * 2)]
+    assert set(sampled(few)) == set(few)
+    assert sampled([]) == []
+    found = sampled(many)
+    assert len(found) == len(set(found)) == SAMPLED_USERS_MAX
+    assert set(found) != set(sampled(many))  # others each time
