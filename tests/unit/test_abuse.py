@@ -1,0 +1,97 @@
+"""What the abuser concludes: from a flood's answers, and whose files it knows."""
+
+import pytest
+
+from loadtest.books import Books
+from loadtest.flood import Burst
+from loadtest.ledger import Outcome
+from loadtest.others import KEPT
+
+PONG = {"event": "pong"}
+SLOW = {"event": "error", "error": {"code": "slow_down", "retryAfterSeconds": 1}}
+
+
+def heard(*events, seconds=1.0):
+    """Of a tier of 10 a second: 30 within a second, and 1.5 for the clocks."""
+    burst = Burst(10)
+    for event in events:
+        burst.hear(event, seconds)
+    return burst
+
+
+def test_as_many_answers_as_the_guard_lets_pass_prove_nothing():
+    burst = heard(*[PONG] * 31)
+    assert (burst.is_proof, burst.wrong) == (False, None)
+
+
+def test_more_answers_than_the_guard_lets_pass_and_no_refusal_are_a_failure():
+    burst = heard(*[PONG] * 32)
+    assert (burst.is_proof, burst.wrong) == (True, "32 answers within 1.0 s")
+
+
+def test_too_many_at_first_are_a_failure_however_slow_the_rest_is():
+    burst = heard(*[PONG] * 32)
+    burst.hear(PONG, 60.0)
+    assert burst.wrong
+
+
+def test_a_refusal_proves_that_it_was_refused():
+    burst = heard(*[PONG] * 20, SLOW)
+    assert (burst.is_proof, burst.wrong, burst.answers) == (True, None, 21)
+
+
+def test_a_refusal_among_too_many_answers_is_a_failure():
+    assert heard(SLOW, *[PONG] * 32).wrong
+
+
+@pytest.mark.parametrize(
+    "error", [{"code": "slow_down"}, {"code": "internal", "retryAfterSeconds": 1}]
+)
+def test_a_refusal_must_be_of_the_guard_and_say_when(error):
+    assert heard({"event": "error", "error": error}).wrong
+
+
+def test_what_else_the_user_is_told_is_no_answer():
+    assert heard({"event": "upload.stored"}).answers == 0
+
+
+def upload(books, user_id, message_id, sent=Outcome.OK, *, is_cancelled=False):
+    with books.upload(user_id, message_id, 7) as request:
+        request.granted(f"file-of-{user_id}-{message_id}")
+        request.sent, request.is_cancelled = sent, is_cancelled
+
+
+def test_only_files_of_others_are_given():
+    books = Books()
+    upload(books, "ada", "m-1")
+    assert books.files.of_another("ada") is None
+    upload(books, "grace", "m-2")
+    known = books.files.of_another("ada")
+    assert (known.user_id, known.message_id, known.file_id) == (
+        "grace",
+        "m-2",
+        "file-of-grace-m-2",
+    )
+
+
+@pytest.mark.parametrize(("sent", "is_cancelled"), [(None, False), (Outcome.OK, True)])
+def test_what_was_never_sent_or_was_cancelled_is_no_file(sent, is_cancelled):
+    books = Books()
+    upload(books, "grace", "m-1", sent, is_cancelled=is_cancelled)
+    assert books.files.of_another("ada") is None
+
+
+def test_files_stay_known_when_the_books_are_handed_over_and_not_in_another_run():
+    books = Books()
+    upload(books, "grace", "m-1")
+    books.hand_over()
+    assert books.files.of_another("ada")
+    books.start("2")
+    assert books.files.of_another("ada") is None
+
+
+def test_the_youngest_are_kept():
+    books = Books()
+    for number in range(KEPT + 1):
+        upload(books, "grace" if number == 0 else "ada", f"m-{number}")
+    assert books.files.of_another("ada") is None
