@@ -43,17 +43,18 @@ def connect(urls: Sequence[str], token: str) -> websocket.WebSocket | int:
         gevent.sleep(LOOK_SECONDS)
 
 
-def is_restarted(urls: Sequence[str], since: float) -> bool:
+def is_restarted(urls: Sequence[str], since: float, patience_seconds: float = SECONDS_MAX) -> bool:
     """Whether one of the gateways is away, or began after *since*, a time of day.
 
-    One that is told to end answers a little longer: it is looked for a few seconds.
+    One that is told to end answers a little longer: it is looked again until patience ends.
     """
-    deadline = time.monotonic() + SECONDS_MAX
-    while time.monotonic() < deadline:
+    deadline = time.monotonic() + patience_seconds
+    while True:
         if any((began := _began(url)) is None or began > since for url in urls):
             return True
+        if time.monotonic() >= deadline:
+            return False
         gevent.sleep(LOOK_SECONDS)
-    return False
 
 
 def _began(url: str) -> float | None:

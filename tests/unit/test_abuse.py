@@ -1,7 +1,12 @@
-"""What the abuser concludes: from a flood's answers, and whose files it knows."""
+"""What the abuser concludes: from a flood's answers, from a cut, and whose files it knows."""
+
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from loadtest import edges
 from loadtest.books import Books
 from loadtest.flood import Burst
 from loadtest.ledger import Outcome
@@ -95,3 +100,37 @@ def test_the_youngest_are_kept():
     for number in range(KEPT + 1):
         upload(books, "grace" if number == 0 else "ada", f"m-{number}")
     assert books.files.of_another("ada") is None
+
+
+class Gateway(BaseHTTPRequestHandler):
+    """One whose process began at the time of day 1000."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"# TYPE x gauge\nprocess_start_time_seconds 1000.0\nx 1\n")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def gateway():
+    with HTTPServer(("127.0.0.1", 0), Gateway) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(("since", "is_restarted"), [(999.0, True), (1000.0, False)])
+def test_a_gateway_that_began_since_then_has_restarted(gateway, since, is_restarted):
+    assert edges.is_restarted([gateway], since, patience_seconds=0) is is_restarted
+
+
+def test_a_gateway_that_is_away_restarts(gateway):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        away = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        assert edges.is_restarted([gateway, away], 2000.0, patience_seconds=0)
