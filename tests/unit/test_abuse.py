@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from loadtest import edges
+from loadtest import edges, flood
 from loadtest.books import Books
 from loadtest.flood import Burst
 from loadtest.ledger import Outcome
@@ -117,7 +117,7 @@ class Gateway(BaseHTTPRequestHandler):
 @pytest.fixture
 def gateway():
     with HTTPServer(("127.0.0.1", 0), Gateway) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
@@ -134,3 +134,46 @@ def test_a_gateway_that_is_away_restarts(gateway):
         nobody.bind(("127.0.0.1", 0))  # and does not listen
         away = f"http://127.0.0.1:{nobody.getsockname()[1]}"
         assert edges.is_restarted([gateway, away], 2000.0, patience_seconds=0)
+
+
+class Slow:
+    """A socket to a gateway without a guard, that answers so many frames a second."""
+
+    def __init__(self, a_second, clock):
+        self.sock, self.bursts = self, []
+        self._a_second, self._clock = a_second, clock
+
+    def settimeout(self, seconds):
+        pass
+
+    def sendall(self, data):
+        self.bursts.append(data.count(b"\x81"))
+
+    def recv(self):
+        self._clock[0] += 1 / self._a_second
+        return '{"event": "pong"}'
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(flood.time, "monotonic", lambda: now[0])
+    # Without its mask a frame's bytes are known.
+    monkeypatch.setattr(flood.websocket.ABNF, "format", lambda _: b"\x81")
+    return now
+
+
+@pytest.mark.parametrize(
+    ("a_second", "bursts"), [(100_000, [500]), (300, [500, 1000, 2000]), (250, list(flood.BURSTS))]
+)
+def test_bursts_grow_until_even_a_slow_gateway_without_a_guard_is_found(a_second, bursts, clock):
+    slow = Slow(a_second, clock)
+    told = list(flood.flood(slow, 200))
+    assert slow.bursts == bursts
+    assert [burst.is_proof for burst in told] == [False] * (len(bursts) - 1) + [True]
+    assert told[-1].wrong
+
+
+def test_a_gateway_slower_than_what_is_allowed_proves_nothing(clock):
+    told = list(flood.flood(Slow(200, clock), 200))
+    assert [(burst.is_proof, burst.wrong) for burst in told] == [(False, None)] * len(flood.BURSTS)
