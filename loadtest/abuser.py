@@ -6,32 +6,37 @@ was granted on the way is cancelled.
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import secrets
 import time
-import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import cached_property
 from typing import Any, ClassVar
 
+import websocket
 from locust import tag, task
 
+from loadtest import edges
 from loadtest.books import BOOKS
+from loadtest.flood import flood
 from loadtest.ledger import Request, as_answer, note
 from loadtest.line import Cut
 from loadtest.people import mint
-from loadtest.personas import SocketUser
+from loadtest.persona import gateways
+from loadtest.trespass import Trespasser
 from loadtest.uploads import PATIENCE_SECONDS, new_id
 
+logger = logging.getLogger(__name__)
 FLAWS = ("expired", "wrong_audience", "foreign_key", "alg_none", "hs256_with_public_key")
-FRAMES = 1500
-RATE, BURST_SECONDS = 200, 2  # what the local stack's basic tier has a second
+RATE = 200  # frames: what the local stack's basic tier has a second
 AT_ONCE_MAX = 100  # uploads in a frame
 DECIDED = ("upload.ready", "upload.rejected", "error")
 
 
-class Abuser(SocketUser):
+class Abuser(Trespasser):
     """One person of the basic tier, who tries everything."""
 
     weight = 5
@@ -40,11 +45,15 @@ class Abuser(SocketUser):
 
     def on_start(self) -> None:
         super().on_start()
-        me = self.call("GET", "/me")
-        self.limits: dict[str, int] = me[1]["limits"] if me else {}
         self.forged = [
             mint(os.environ["HOIST_ISSUER"], {"flaw": flaw, "user": "ada"}) for flaw in FLAWS
         ]
+
+    @cached_property
+    def limits(self) -> dict[str, int]:
+        """What the tier allows. Raises ``Failed``."""
+        limits: dict[str, int] = self.insist("GET", "/me")[1]["limits"]
+        return limits
 
     @tag("abuse")
     @task(4)
@@ -52,28 +61,36 @@ class Abuser(SocketUser):
         self.call("GET", "/files", (401,), token=random.choice(self.forged))
 
     @tag("abuse")
-    @task(4)
+    @task(2)
+    def forged_socket(self) -> None:
+        self.attempt(self._forged_socket)
+
+    @tag("abuse")
+    @task(6)
     def somebody_elses(self) -> None:
-        path = random.choice(("/files/{}", "/uploads/{}", "/files/{}/content"))
-        self.call("GET", path.format(uuid.uuid4()), (404,), code="not_found")
+        self.attempt(self.trespass)
+
+    @tag("abuse")
+    @task(2)
+    def somebody_elses_by_frame(self) -> None:
+        self.attempt(self.trespass_by_frame)
 
     @tag("abuse")
     @task(4)
     def too_large(self) -> None:
-        size = self.limits["fileSizeMax"] + 1
-        with BOOKS.upload(self.person.user_id, new_id(), size) as request:
-            self.attempt(lambda: self._must_be_refused(request, "file_too_large"))
+        self.attempt(self._too_large)
 
     @tag("abuse")
     @task(4)
     def nonsense(self) -> None:
+        word = secrets.token_hex(8)
         frames = (
-            ({"action": "format"}, "unknown_action"),
-            ({"action": "upload", "messageId": "m 1", "file": {}}, "invalid_request"),
-            ({"action": "status", "messageId": secrets.token_hex(8)}, "not_found"),
+            ({"action": "format", "messageId": word}, "unknown_action"),
+            ({"action": "upload", "messageId": f"m {word}", "file": {}}, "invalid_request"),
+            ({"action": "status", "messageId": word}, "not_found"),
         )
         frame, code = random.choice(frames)
-        self.attempt(lambda: self._frame_must_be_refused(frame, code))
+        self.attempt(lambda: self.frame_must_be_refused(frame, code))
 
     @tag("abuse", "heavy")
     @task(1)
@@ -87,76 +104,55 @@ class Abuser(SocketUser):
         """One more upload at once than the tier allows."""
         self.attempt(lambda: self._hoard(self.limits["concurrentUploads"] + 1, "too_many_uploads"))
 
-    def _must_be_refused(self, request: Request, code: str) -> None:
+    def _forged_socket(self) -> None:
         began = time.monotonic()
-        while (waited := time.monotonic() - began) < PATIENCE_SECONDS:
-            try:
-                answer = self.uploads.ask_once(request, PATIENCE_SECONDS - waited)
-            except Cut:
-                request.unanswered()
-                self.uploads.back()
-                continue
-            note(request, answer)
-            if answer.get("code") == code:
-                self.fire(f"refused: {code}", time.monotonic() - began)
-                return
-            if "refused" not in answer and answer.get("state") == "accepted":
-                continue
-            raise self.uploads.failed(f"refused: {code}", waited, f"{answer.get('code')} instead")
-        raise self.uploads.failed(f"refused: {code}", waited, "no answer")
-
-    def _frame_must_be_refused(self, frame: dict[str, Any], code: str) -> None:
-        began = time.monotonic()
-        if not self.line.is_open:
-            self.uploads.back()
         try:
-            self.line.send(frame)
-            while (waited := time.monotonic() - began) < PATIENCE_SECONDS:
-                event = self.uploads.hear(PATIENCE_SECONDS - waited)
-                if event and event["event"] == "error":
-                    told = event["error"]["code"]
-                    wrong = None if told == code else f"{told} instead"
-                    self.fire(f"refused: {code}", time.monotonic() - began, error=wrong)
-                    return
-                if event and event["event"].startswith("upload.status"):
-                    break
-        except Cut:
-            return  # nothing is proven
-        raise self.uploads.failed(f"refused: {code}", waited, "was not refused")
+            found = edges.connect(gateways(), random.choice(self.forged))
+        except OSError as error:
+            raise self.uploads.failed("refused: forged socket", 0.0, str(error)) from error
+        if isinstance(found, websocket.WebSocket):
+            found.close(timeout=1)
+        wrong = None if found == 401 else "let in" if not isinstance(found, int) else f"{found}"
+        self.fire("refused: forged socket", time.monotonic() - began, error=wrong)
+
+    def _too_large(self) -> None:
+        size = self.limits["fileSizeMax"] + 1
+        with BOOKS.upload(self.person.user_id, new_id(), size) as request:
+            self.upload_must_be_refused(request, "file_too_large")
 
     def _flood(self) -> None:
-        """Proves something only if it was really faster than what is allowed."""
-        if not self.line.is_open:
-            self.uploads.back()
-        began, pongs, refusals = time.monotonic(), 0, list[dict[str, Any]]()
+        """On a socket of its own: what the other one has to hear is not among the pongs."""
+        name, began, since = "refused: slow_down", time.monotonic(), time.time()
+        socket = None
         try:
-            for _ in range(FRAMES):
-                self.line.send({"action": "ping"})
-            while pongs + len(refusals) < FRAMES:
-                event = self.uploads.hear(PATIENCE_SECONDS)
-                if event is None:
-                    break
-                if event["event"] == "pong":
-                    pongs += 1
-                elif event["event"] == "error":
-                    refusals.append(event["error"])
-        except Cut:
+            socket = edges.connect(gateways(), self.person.token)
+            if isinstance(socket, int):
+                raise self.uploads.failed(name, 0.0, f"no socket: {socket}")
+            bursts = list(flood(socket, RATE))
+        except (OSError, websocket.WebSocketException) as error:
+            self.must_be_a_restart(name, since, error)
             return
+        finally:
+            if isinstance(socket, websocket.WebSocket):
+                socket.close(timeout=1)
         seconds = time.monotonic() - began
-        wrong = [e for e in refusals if e["code"] != "slow_down" or not e.get("retryAfterSeconds")]
-        rate = refusals[0].get("limit", RATE) if refusals else RATE
-        is_too_many = pongs > rate * (BURST_SECONDS + seconds) + rate
-        error = f"{wrong[0]}" if wrong else f"{pongs} in {seconds:.1f} s" if is_too_many else None
-        name = "refused: slow_down" if refusals or error else "too slow for a flood"
-        self.fire(name, seconds, error=error)
+        if not bursts[-1].is_proof:
+            logger.warning("no flood: %d frames took %.0f s", bursts[-1].answers, seconds)
+            return
+        self.fire(name, seconds, error=bursts[-1].wrong)
 
     def _hoard(self, count: int, code: str) -> None:
+        name, since = f"refused: {code}", time.time()
+        self.until_it_answers()
         began = time.monotonic()
         with ExitStack() as stack:
             own = self.person.user_id
             requests = [stack.enter_context(BOOKS.upload(own, new_id(), 1)) for _ in range(count)]
             try:
                 told = self._ask_for_all(requests)
+            except Cut as cut:
+                self.must_be_a_restart(name, since, cut)
+                return
             finally:
                 self._cancel(requests)
         seconds = time.monotonic() - began
@@ -164,17 +160,15 @@ class Abuser(SocketUser):
         is_right = refused and all(
             answer["code"] == code and answer.get("retryAfterSeconds") for answer in refused
         )
+        wrong = None if is_right else f"{[answer.get('code') for answer in refused][:3]}"
         if len(told) < count:
-            self.fire(f"refused: {code}", seconds, error=f"{len(told)} of {count} answers")
-        else:
-            wrong = None if is_right else f"{[answer.get('code') for answer in refused][:3]}"
-            self.fire(f"refused: {code}", seconds, error=wrong)
+            wrong = f"{len(told)} of {count} answers"
+        self.fire(name, seconds, error=wrong)
 
     def _ask_for_all(self, requests: Sequence[Request]) -> list[dict[str, Any]]:
+        """The answers. Raises ``Cut``."""
         by_id = {request.message_id: request for request in requests}
         told: dict[str, dict[str, Any]] = {}
-        if not self.line.is_open:
-            self.uploads.back()
         try:
             for start in range(0, len(requests), AT_ONCE_MAX):
                 self.line.send(_frame(requests[start : start + AT_ONCE_MAX]))
@@ -185,11 +179,10 @@ class Abuser(SocketUser):
                 if event and request and event["event"] in DECIDED:
                     told[request.message_id] = as_answer(event)
                     note(request, told[request.message_id])
-        except Cut:
-            pass
-        for request in requests:
-            if request.message_id not in told:
-                request.unanswered()
+        finally:
+            for request in requests:
+                if request.message_id not in told:
+                    request.unanswered()
         return list(told.values())
 
     def _cancel(self, requests: Sequence[Request]) -> None:

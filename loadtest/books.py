@@ -14,6 +14,7 @@ from dataclasses import fields
 from typing import Any
 
 from loadtest.ledger import Ledger, Name, Outcome, Request
+from loadtest.others import KnownFiles
 from loadtest.people import User
 
 FIELDS = tuple(field.name for field in fields(Request))
@@ -30,6 +31,7 @@ class Books:
         self.run = run
         self.ledger = Ledger()
         self.users: dict[str, User] = {}
+        self.files = KnownFiles()
         self.is_closed = False
         self._open: set[Name] = set()
         self._new_users: list[User] = []
@@ -50,6 +52,7 @@ class Books:
         finally:
             request.seconds += time.monotonic() - began
             self._open.discard(request.name)
+            self.files.learn(request)
 
     def hand_over(self) -> dict[str, Any]:
         """All that was not handed over yet, without requests that somebody is busy with.

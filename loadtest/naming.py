@@ -7,6 +7,7 @@ ROUTES = (
     "/files",
     "/files/{id}",
     "/files/{id}/content",
+    "/files/{id}/timeline",
     "/files/{id}/shares",
     "/shares/{id}",
     "/s/{id}",

@@ -17,10 +17,13 @@ from loadtest import naming, options, refusals
 from loadtest.books import BOOKS
 from loadtest.line import Line
 from loadtest.people import User, newcomer
-from loadtest.uploads import REFUSED_SECONDS_MAX, Fire, Uploads
+from loadtest.uploads import PATIENCE_SECONDS, REFUSED_SECONDS_MAX, Failed, Fire, Uploads
 
 NETWORK_SECONDS = 60.0
 MOVED_ON = "moved on to another gateway"
+
+Answer = tuple[int, dict[str, Any], Any]
+"""status, body, headers"""
 
 
 def gateways() -> list[str]:
@@ -71,22 +74,48 @@ class Persona(FastHttpUser):
         return {"persona": type(self).__name__, "tier": self.tier}
 
     def call(
-        self,
-        method: str,
-        path: str,
-        expected: tuple[int, ...] = (200,),
-        *,
-        code: str = "",
-        token: str | None = None,
-        **how: Any,
-    ) -> tuple[int, dict[str, Any], Any] | None:
-        """One request; its status, body and headers, or None when that was not expected.
+        self, method: str, path: str, expected: tuple[int, ...] = (200,), **how: Any
+    ) -> Answer | None:
+        """One request; its answer, or None when that was not expected.
 
-        With *code* the refusal must carry it. *token* in the place of the own one; "" is none.
+        With ``code`` the refusal must carry it. ``token`` in the place of the own one; "" is none.
         A refusal by policy is no failure, but no answer either: what it tells to wait is waited,
         unless that is for longer than anybody would.
         Where a gateway does not answer the next one is asked, for a minute.
         """
+        answer = self._ask(method, path, expected, **how)
+        if isinstance(answer, float):
+            sleep(answer)
+            return None
+        return answer
+
+    def insist(
+        self, method: str, path: str, expected: tuple[int, ...] = (200,), **how: Any
+    ) -> Answer:
+        """As ``call``, and asks again for as long as policy refuses, for a minute.
+
+        Raises ``Failed``.
+        """
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while isinstance(answer := self._ask(method, path, expected, **how), float):
+            if time.monotonic() + answer > deadline:
+                raise self.uploads.failed("told to wait", answer, f"{method} for over a minute")
+            sleep(answer)
+        if answer is None:
+            raise Failed(path)
+        return answer
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        expected: tuple[int, ...],
+        *,
+        code: str = "",
+        token: str | None = None,
+        **how: Any,
+    ) -> Answer | float | None:
+        """The answer; how long policy tells to wait; or None for any other."""
         token = self.person.token if token is None else token
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         headers |= how.pop("headers", {})
@@ -109,9 +138,7 @@ class Persona(FastHttpUser):
                     return self._judged(answer, expected, code)
             sleep(random.uniform(0.1, 0.5))
 
-    def _judged(
-        self, answer: Any, expected: tuple[int, ...], code: str
-    ) -> tuple[int, dict[str, Any], Any] | None:
+    def _judged(self, answer: Any, expected: tuple[int, ...], code: str) -> Answer | float | None:
         is_json = "json" in ((answer.headers or {}).get("content-type") or "")
         body = answer.json() if is_json and answer.text else {}
         if answer.status_code in expected and code in ("", body.get("code")):
@@ -126,5 +153,4 @@ class Persona(FastHttpUser):
         answer.success()
         BOOKS.ledger.refuse(body["code"])
         self.fire("told to wait", wait, kind="REST")
-        sleep(wait)
-        return None
+        return wait

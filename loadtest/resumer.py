@@ -96,31 +96,19 @@ class Resumer(SocketUser):
             self.line.drop()
             more, grant = self._again(request)
             waited, parts = waited + more, grant["parts"]
-        joined = self._until_joined(request)
-        request.sent = Outcome.OK if joined else Outcome.FAIL
+        [own_id] = request.answered
+        self.insist("POST", f"/uploads/{own_id}/complete", (200, 202))
+        request.sent = Outcome.OK  # else it is unknown: a join may go on
         return waited
 
     def _one_part(self, request: Request, parts: dict[str, Any], number: int) -> None:
         [own_id] = request.answered
         path, wanted = f"/uploads/{own_id}/parts", {"parts": [{"number": number}]}
-        signed = self._insist("POST", path, (200,), json=wanted)
-        [way] = signed["parts"]
+        [way] = self.insist("POST", path, json=wanted)[1]["parts"]
         start = (number - 1) * parts["size"]
         body = some_bytes(min(parts["size"], request.size - start))
         if self.uploads.send_bytes("PUT part", way, body) != 200:
             raise Failed(f"part {number}")
-
-    def _until_joined(self, request: Request) -> bool:
-        [own_id] = request.answered
-        return bool(self._insist("POST", f"/uploads/{own_id}/complete", (200, 202)))
-
-    def _insist(self, method: str, path: str, expected: tuple[int, ...], **how: Any) -> Any:
-        """The body of the first answer that is expected. Raises ``Failed``."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            if answer := self.call(method, path, expected, **how):
-                return answer[1]
-        raise Failed(path)
 
 
 def _missing(parts: dict[str, Any]) -> list[int]:

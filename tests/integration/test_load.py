@@ -90,6 +90,17 @@ def test_all_who_lost_their_socket_come_back(start, stack, tmp_path):
     assert numbers["WS end to end"]["requests"] > 0
 
 
+def test_what_nobody_may_have_is_asked_for_and_refused(start, tmp_path):
+    words = ("--tags", "abuse", "--think-scale", "0.2")
+    run = start("--run-time", "20s", "--shape", "Soak", "Abuser", "--", *words)
+    told, _ = run.communicate(timeout=SECONDS_MAX)
+    assert run.returncode == 0, told
+    found = report(tmp_path)["requests"]
+    refused = ("slow_down", "too_many_uploads", "file_too_large", "not_found", "forged socket")
+    for name in (*(f"WS refused: {why}" for why in refused), "CHECK refused as if unknown"):
+        assert found[name]["requests"] > 0
+
+
 def test_a_lost_record_fails_the_run(start, stack, tmp_path, monkeypatch):
     for name, value in stack.settings.items():
         if name.startswith("AWS_"):
