@@ -17,7 +17,7 @@ from loadtest import naming, options, refusals
 from loadtest.books import BOOKS
 from loadtest.line import Line
 from loadtest.people import User, newcomer
-from loadtest.uploads import PATIENCE_SECONDS, REFUSED_SECONDS_MAX, Failed, Fire, Uploads
+from loadtest.uploads import PATIENCE_SECONDS, Failed, Fire, Uploads
 
 NETWORK_SECONDS = 60.0
 MOVED_ON = "moved on to another gateway"
@@ -79,8 +79,7 @@ class Persona(FastHttpUser):
         """One request; its answer, or None when that was not expected.
 
         With ``code`` the refusal must carry it. ``token`` in the place of the own one; "" is none.
-        A refusal by policy is no failure, but no answer either: what it tells to wait is waited,
-        unless that is for longer than anybody would.
+        A refusal by policy is no failure, but no answer either: what it tells to wait is waited.
         Where a gateway does not answer the next one is asked, for a minute.
         """
         answer = self._ask(method, path, expected, **how)
@@ -146,7 +145,7 @@ class Persona(FastHttpUser):
             BOOKS.ledger.show(self.person.user_id, body)
             return answer.status_code, body, answer.headers
         wait = refusals.wait_seconds(body)
-        if wait is None or wait > REFUSED_SECONDS_MAX:
+        if wait is None:
             told = f"{answer.status_code} {body.get('code', '')}".strip()
             answer.failure(f"{told}, expected {code or expected}")
             return None

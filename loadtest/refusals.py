@@ -7,14 +7,15 @@ from typing import Any
 
 # "Not now": fine, as long as it says when.
 NOT_NOW = ("rate_limited", "too_many_uploads", "slow_down", "busy")
+WAIT_SECONDS_MAX = 180.0  # that anybody waits because a refusal tells so, for one thing
 
 
 def wait_seconds(error: Mapping[str, Any]) -> float | None:
-    """How long a client is told to wait; None when this is no such refusal."""
+    """How long a client is told to wait; None when this is no such refusal, or nobody would."""
     told = error.get("retryAfterSeconds")
-    if error.get("code") in NOT_NOW and isinstance(told, int | float) and told > 0:
-        return float(told)
-    return None
+    if error.get("code") not in NOT_NOW or not isinstance(told, int | float):
+        return None
+    return float(told) if 0 < told <= WAIT_SECONDS_MAX else None
 
 
 def is_policy(error: Mapping[str, Any]) -> bool:

@@ -208,6 +208,9 @@ def _begin(environment: Environment, **_: Any) -> None:
 def _work(environment: Environment, runner: WorkerRunner) -> None:
     def close(**_: Any) -> None:
         BOOKS.is_closed = True
+        # For so long Locust leaves a worker out of the next run, though all its users have ended;
+        # with the next start it is told anew.
+        environment.stop_timeout = 0
 
     def hand_over(client_id: str, data: dict[str, Any], **_: Any) -> None:
         data["books"], data["crowd"] = BOOKS.hand_over(), dict(CROWD.own)

@@ -31,18 +31,9 @@ from loadtest.presence import Failed, Fire, Presence
 if TYPE_CHECKING:
     from locust.contrib.fasthttp import FastHttpSession  # importing it patches the whole process
 
-__all__ = [
-    "PATIENCE_SECONDS",
-    "REFUSED_SECONDS_MAX",
-    "Failed",
-    "Fire",
-    "Uploads",
-    "new_id",
-    "some_bytes",
-]
+__all__ = ["PATIENCE_SECONDS", "Failed", "Fire", "Uploads", "new_id", "some_bytes"]
 
 ANSWER_SECONDS, PATIENCE_SECONDS = 15.0, 60.0
-REFUSED_SECONDS_MAX = 180.0  # that refusals may tell to wait, in all, for one upload
 LOOK_SECONDS = 10.0  # without an event, before a client looks by itself
 STORED = "upload.stored"
 BLOB = os.urandom(17 * 1024**2)
@@ -65,7 +56,7 @@ class Uploads(Presence):
         books: Books,
         fire: Fire,
         patience_seconds: float = PATIENCE_SECONDS,
-        refused_seconds_max: float = REFUSED_SECONDS_MAX,
+        refused_seconds_max: float = refusals.WAIT_SECONDS_MAX,
     ) -> None:
         super().__init__(user, line, books, fire, patience_seconds)
         self.http, self.refused_seconds_max = http, refused_seconds_max

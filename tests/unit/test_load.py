@@ -193,6 +193,13 @@ def test_not_now_is_policy_only_with_a_time():
     assert not refusals.is_policy({"code": "unavailable", "retryAfterSeconds": 2})
 
 
+def test_not_now_is_not_for_ever():
+    most = refusals.WAIT_SECONDS_MAX
+    assert refusals.wait_seconds({"code": "busy", "retryAfterSeconds": most}) == most
+    assert refusals.wait_seconds({"code": "busy", "retryAfterSeconds": most + 1}) is None
+    assert not refusals.is_policy({"code": "busy", "retryAfterSeconds": most + 1})
+
+
 def test_no_room_must_be_true_by_its_own_numbers():
     full = {"code": "quota_exceeded", "inUse": 95, "size": 6, "limit": 100}
     assert refusals.is_policy(full)
