@@ -1,6 +1,8 @@
 """The verifier's keys and memory: outages, rotation and floods, by a clock that we hold."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import jwt
 import pytest
@@ -182,6 +184,46 @@ def test_a_start_without_keys_is_unavailable_and_recovers_in_a_second(
     verifier.ready()
     assert verifier.verify(token).user_id == "auth0|ada"
     assert issuer.asked == 2
+
+
+def test_who_comes_during_the_first_fetch_waits_for_it(verifier, issuer, key, claims, clock):
+    begun, go_on = threading.Event(), threading.Event()
+    answer = issuer.__call__
+
+    def slow(url):
+        begun.set()
+        assert go_on.wait(10)
+        return answer(url)
+
+    verifier._fetch = slow
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(verifier.verify, signed(key, claims()))
+        assert begun.wait(10)
+        second = pool.submit(verifier.verify, signed(key, claims(sub="auth0|grace")))
+        with pytest.raises(TimeoutError):
+            second.result(0.2)
+        go_on.set()
+        assert first.result(10).user_id == "auth0|ada"
+        assert second.result(10).user_id == "auth0|grace"
+    assert issuer.asked == 1
+
+
+def test_who_waited_for_a_fetch_that_failed_does_not_try_it_again(
+    verifier, issuer, key, claims, clock
+):
+    token = signed(key, claims())
+
+    def hangs(url):
+        clock.advance(seconds=3)
+        raise OSError("timed out")
+
+    came = clock.now_ms / 1000 + 2  # while it hangs
+    verifier._fetch = hangs
+    with pytest.raises(Unavailable):
+        verifier.verify(token)
+    verifier._fetch = issuer
+    verifier._refresh(came)
+    assert issuer.asked == 0
 
 
 def test_a_good_token_is_not_verified_again_before_it_expires(

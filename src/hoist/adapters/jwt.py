@@ -132,7 +132,8 @@ class JwtVerifier:
         if not isinstance(kid, str):
             raise Unauthorized(REFUSAL)
         is_stale = now - self._fetched_at > REFRESH_SECONDS
-        if (kid not in self._keys or is_stale) and self._may_fetch(now):
+        # Without any key there is nothing to go on with: whoever comes waits for the first fetch.
+        if not self._keys or ((kid not in self._keys or is_stale) and self._may_fetch(now)):
             self._refresh(now)
         if not self._keys:
             raise Unavailable("the issuer's keys are not known yet")
@@ -153,6 +154,7 @@ class JwtVerifier:
                 found = jwt.PyJWKSet.from_dict(self._fetch(self._issuer))
             except UNUSABLE as error:
                 logger.warning("issuer's keys not fetched", extra={"reason": repr(error)})
+                self._tried_at = self._clock() / 1000  # also for all who waited for it
                 return
             self._keys = {
                 key.key_id: key.key for key in found.keys if key.key_id and key.key_type == "RSA"
