@@ -48,6 +48,7 @@ class Abuser(Trespasser):
         self.forged = [
             mint(os.environ["HOIST_ISSUER"], {"flaw": flaw, "user": "ada"}) for flaw in FLAWS
         ]
+        self.attempt(self.trespass)  # also in the shortest run
 
     @cached_property
     def limits(self) -> dict[str, int]:

@@ -11,6 +11,7 @@ from typing import Any
 
 LEADER = "leader"
 SECRET = ("password", "token", "secret", "key")
+PLACES = ("locustfile", "csv_prefix", "html_file", "reports")  # of this machine alone
 
 
 class Effort:
@@ -44,16 +45,16 @@ def described(options: Namespace, cpu_seconds: Mapping[str, float]) -> dict[str,
     return {
         "options": _plain(options),
         "cores": os.cpu_count(),
-        "platform": platform.platform(),
+        "platform": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "cpuSeconds": dict(cpu_seconds),
     }
 
 
 def _plain(options: Namespace) -> dict[str, Any]:
-    """Those that were set, without what nobody else may know."""
+    """Those that were set, without what nobody else may know, or could use."""
     return {
         name: value if isinstance(value, bool | int | float | str) else str(value)
         for name, value in sorted(vars(options).items())
-        if value not in (None, False, "", []) and not any(word in name for word in SECRET)
+        if value not in (None, False, "", []) and not any(word in name for word in SECRET + PLACES)
     }
