@@ -39,7 +39,7 @@ KAFKA = {
 BATCH_MAX, WORK_SECONDS_MAX = 100, 300
 RETRY_BATCH_MAX = 10
 ONE_BY_ONE = {"archives"}  # one record may be minutes of work
-DRAIN_SECONDS = 8  # leaves time to leave the group, within the ten of most supervisors
+DRAIN_SECONDS = 6  # leaves time to commit and to leave the group, within the ten of supervisors
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def stop_on_signals() -> threading.Event:
-    """Set by SIGTERM or Ctrl-C. What is still in hand 8 s later is given up: it comes again."""
+    """Set by SIGTERM or Ctrl-C. What is still in hand 6 s later is given up: it comes again."""
     stopping = threading.Event()
 
     def stop(*_: object) -> None:
