@@ -6,6 +6,7 @@ Both engines hold the same tables and answer the same queries; all they differ i
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,6 +55,20 @@ class _Postgres(PooledPostgresqlDatabase):  # type: ignore[misc]
         return bool(conn.closed)
 
 
+class _Sqlite(PooledSqliteDatabase):  # type: ignore[misc]
+    def _set_pragmas(self, conn: Any) -> None:
+        """SQLite itself waits for no lock when several turn one new file to "wal"."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                super()._set_pragmas(conn)
+                return
+            except sqlite3.OperationalError as error:
+                if not _is_temporary(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+
+
 @dataclass(frozen=True)
 class Dialect:
     """``find`` is the function that finds text in text, ``bytewise`` compares text by bytes.
@@ -99,7 +114,7 @@ def connect(url: str, *, patience_seconds: float = PATIENCE_SECONDS) -> Dialect:
     limits = {"max_connections": CONNECTIONS_MAX, "timeout": patience_seconds}
     patience_ms = int(patience_seconds * 1000)
     if url.startswith("sqlite:///"):
-        file = PooledSqliteDatabase(
+        file = _Sqlite(
             url.removeprefix("sqlite:///"),
             pragmas={"busy_timeout": patience_ms} | SQLITE_PRAGMAS,
             check_same_thread=False,
