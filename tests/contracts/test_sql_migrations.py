@@ -117,3 +117,19 @@ def test_a_database_ahead_of_this_release_is_not_migrated_and_goes_on_working(em
         store.migrate()
     store.ready()
     assert store.shares(user) == []
+
+
+def test_who_comes_first_to_a_new_file_waits_while_another_holds_it(tmp_path):
+    """SQLite itself waits for nobody here: not where it turns a file to "wal"."""
+    file = tmp_path / "new.db"
+    with (
+        closing(sqlite3.connect(file, check_same_thread=False)) as other,
+        closing(SqlMetadata(connect(f"sqlite:///{file}"))) as store,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        other.execute("BEGIN EXCLUSIVE")
+        migrated = pool.submit(store.migrate)
+        with pytest.raises(TimeoutError):
+            migrated.result(0.3)
+        other.rollback()
+        assert migrated.result(20) == NAMES
