@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import psycopg
 import pytest
+from playhouse.pool import PooledSqliteDatabase
 
 from hoist.adapters import sql_migrations as migrations
 from hoist.adapters.sql import SqlMetadata
@@ -119,17 +120,18 @@ def test_a_database_ahead_of_this_release_is_not_migrated_and_goes_on_working(em
     assert store.shares(user) == []
 
 
-def test_who_comes_first_to_a_new_file_waits_while_another_holds_it(tmp_path):
-    """SQLite itself waits for nobody here: not where it turns a file to "wal"."""
-    file = tmp_path / "new.db"
-    with (
-        closing(sqlite3.connect(file, check_same_thread=False)) as other,
-        closing(SqlMetadata(connect(f"sqlite:///{file}"))) as store,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        other.execute("BEGIN EXCLUSIVE")
-        migrated = pool.submit(store.migrate)
-        with pytest.raises(TimeoutError):
-            migrated.result(0.3)
-        other.rollback()
-        assert migrated.result(20) == NAMES
+def test_a_new_file_that_others_turn_to_wal_just_then_is_asked_again(tmp_path, monkeypatch):
+    """SQLite does not wait for its lock there: several processes met this now and then."""
+    set_pragmas, refused = PooledSqliteDatabase._set_pragmas, []
+
+    def locked_at_first(self, connection):
+        if not refused:
+            refused.append(error := sqlite3.OperationalError("database is locked"))
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error
+        set_pragmas(self, connection)
+
+    monkeypatch.setattr(PooledSqliteDatabase, "_set_pragmas", locked_at_first)
+    with closing(SqlMetadata(connect(f"sqlite:///{tmp_path}/new.db"))) as store:
+        assert store.migrate() == NAMES
+    assert refused
